@@ -1,0 +1,173 @@
+/** State what the driver needs from the world: a network, a store, blobs, an executor, a clock. */
+import type { Verdict } from '../protocol/errors.ts';
+
+/** Gossip topics; one is subscribed per network and kind. */
+export type Topic = 'jobs' | 'proposals' | 'votes' | 'statements';
+
+/** Request/response protocols over streams. */
+export type StreamProtocol = 'sync' | 'blob';
+
+/** What a network calls. `judge` is pure and quick; the others must not throw. */
+export type NetworkHandlers = {
+  readonly judge: (topic: Topic, bytes: Uint8Array, from: string) => Verdict;
+  /** An accepted message, at least once, in any order. */
+  readonly heard: (topic: Topic, bytes: Uint8Array, from: string) => void;
+  /** Answers a request. A rejection closes the stream; the asker gets an error. */
+  readonly answer: (
+    protocol: StreamProtocol,
+    body: Uint8Array,
+    from: string,
+  ) => Promise<Uint8Array>;
+};
+
+/** Gossip and request/response. Never throws because a peer is missing. */
+export type Network = {
+  /** Text of the own peer id. */
+  readonly self: string;
+  readonly start: (handlers: NetworkHandlers) => Promise<void>;
+  readonly stop: () => Promise<void>;
+  /** Announces once to whoever is reachable; nothing tells whether anybody heard. */
+  readonly publish: (topic: Topic, bytes: Uint8Array) => void;
+  /** Peers connected now. */
+  readonly peers: () => readonly string[];
+  /** @throws NetworkError with a code, at the latest when `signal` fires. */
+  readonly request: (
+    peer: string,
+    protocol: StreamProtocol,
+    body: Uint8Array,
+    signal: AbortSignal,
+  ) => Promise<Uint8Array>;
+};
+
+/** One change of a batch; `value` null deletes. */
+export type StoreChange = {
+  readonly bucket: Bucket;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | null;
+};
+
+/** Buckets of the one ordered store. Numbers are never used again for another meaning. */
+export const buckets = {
+  meta: 0,
+  vote: 1,
+  block: 2,
+  certificate: 3,
+  final: 4,
+  statement: 5,
+  job: 6,
+  blob: 7,
+} as const;
+export type Bucket = keyof typeof buckets;
+
+/** An ordered key-value store with atomic batches. */
+export type Store = {
+  readonly get: (bucket: Bucket, key: Uint8Array) => Promise<Uint8Array | null>;
+  /** Applies all changes or none; with `durable`, returns only when they survive a crash. */
+  readonly batch: (changes: readonly StoreChange[], options: { durable: boolean }) => Promise<void>;
+  /** Entries with `from <= key < to`, ascending by key bytes, at most `limit`. */
+  readonly range: (
+    bucket: Bucket,
+    options: { from?: Uint8Array; to?: Uint8Array; limit?: number; reverse?: boolean },
+  ) => Promise<readonly (readonly [Uint8Array, Uint8Array])[]>;
+  readonly close: () => Promise<void>;
+};
+
+/** Content-addressed bytes beside the store, verified on read, bounded by a quota. */
+export type BlobStore = {
+  readonly has: (cid: Uint8Array) => Promise<boolean>;
+  /** Stores bytes and returns their CID. */
+  readonly put: (bytes: Uint8Array) => Promise<Uint8Array>;
+  /** The whole blob, verified, or null when it is not here. @throws BLOB_CORRUPT */
+  readonly read: (cid: Uint8Array) => Promise<Uint8Array | null>;
+  /** A file that holds exactly the verified blob, for handing over to a child, or null. */
+  readonly path: (cid: Uint8Array) => Promise<string | null>;
+  /** Keeps a blob from being evicted until it is released as often. */
+  readonly pin: (cid: Uint8Array) => void;
+  readonly release: (cid: Uint8Array) => void;
+  readonly bytes: () => number;
+  readonly close: () => Promise<void>;
+};
+
+/** Where one item of a subtask comes from. */
+export type ItemSource =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'generated'; readonly index: number };
+
+/** Why a program failed on an item: part of the result that seats agree on. */
+export type FailureClass = 'trap' | 'bad-value';
+
+/** Why a machine could not run a program: never part of a result, only a reason to abstain. */
+export type LocalFailureClass = 'timeout' | 'killed' | 'host-oom';
+
+/** One subtask as a child runs it: `map` in the order of the plan, folded by its bracket. */
+export type SubtaskRun = {
+  /** File with the program's bytes, already admitted. */
+  readonly programPath: string;
+  readonly parameters: Uint8Array;
+  /** Items in index order of the subtask (place 0 is its first item). */
+  readonly items: readonly ItemSource[];
+  /** Postfix fold plan over places: a number >= 0 maps that item and pushes it, -1 combines two. */
+  readonly plan: readonly number[];
+  readonly itemWallMs: number;
+};
+
+export type ItemOutcome =
+  | { readonly ok: true; readonly valueHash: Uint8Array }
+  | { readonly ok: false; readonly class: FailureClass };
+
+export type SubtaskOutcome =
+  | {
+      readonly kind: 'done';
+      /** Per place; null where an item above the lowest failing one was not run. */
+      readonly items: readonly (ItemOutcome | null)[];
+      /** SHA-256 of the value after each -1 of the plan, in order; null when an item failed. */
+      readonly folds: readonly Uint8Array[] | null;
+      /** The folded value; null when an item or a combine failed. */
+      readonly value: Uint8Array | null;
+      readonly combineFailed: boolean;
+      /** Wall time of the slowest item, in milliseconds: for the person, never for the protocol. */
+      readonly slowestItemMs: number;
+    }
+  | { readonly kind: 'local'; readonly class: LocalFailureClass; readonly reason: string };
+
+/** Outcome of a single call such as `anw_render`. */
+export type CallOutcome =
+  | { readonly kind: 'ok'; readonly value: Uint8Array; readonly wallMs: number }
+  | { readonly kind: 'failed'; readonly class: FailureClass; readonly reason: string }
+  | { readonly kind: 'local'; readonly class: LocalFailureClass; readonly reason: string };
+
+/** Runs programs in sandboxed children. Never rejects for what a program does. */
+export type Executor = {
+  readonly runSubtask: (run: SubtaskRun, signal: AbortSignal) => Promise<SubtaskOutcome>;
+  /** Left fold of values with `anw_combine`; empty values are the identity. */
+  readonly fold: (
+    programPath: string,
+    values: readonly Uint8Array[],
+    wallMs: number,
+    signal: AbortSignal,
+  ) => Promise<CallOutcome>;
+  /** `anw_render`, or the value itself for a program without it. */
+  readonly render: (
+    programPath: string,
+    parameters: Uint8Array,
+    value: Uint8Array,
+    wallMs: number,
+    signal: AbortSignal,
+  ) => Promise<CallOutcome>;
+  /** `anw_count`: the number of items of a job without input. `value` is 8 bytes, big-endian. */
+  readonly count: (
+    programPath: string,
+    parameters: Uint8Array,
+    wallMs: number,
+    signal: AbortSignal,
+  ) => Promise<CallOutcome>;
+  readonly close: () => Promise<void>;
+};
+
+/** Milliseconds since 1970, and waking up. */
+export type Clock = {
+  readonly now: () => number;
+  /** Calls back once at or after `at`; a new call replaces the old one. */
+  readonly wake: (at: number, callback: () => void) => void;
+  readonly stop: () => void;
+};
