@@ -36,7 +36,7 @@ export function codec<T>(name: string, bytesMax: number, shape: Shape<T>): Codec
       mark('E1');
       throw new CodecError({ code: 'CODEC_TOO_LONG', bytes: bytes.length, bytesMax });
     }
-    const value = shape.read(parse(bytes), name);
+    const value = shaped(shape, parse(bytes), name);
     if (!sameBytes(dagCbor.encode(shape.write(value)), bytes)) {
       mark('E4');
       throw new CodecError({ code: 'CODEC_NOT_CANONICAL' });
@@ -54,6 +54,15 @@ function parse(bytes: Uint8Array): Wire {
     mark('E2');
     const reason = cause instanceof RangeError ? 'nested too deeply' : (cause as Error).message;
     throw new CodecError({ code: 'CODEC_MALFORMED', reason });
+  }
+}
+
+function shaped<T>(shape: Shape<T>, wire: Wire, name: string): T {
+  try {
+    return shape.read(wire, name);
+  } catch (error) {
+    if (error instanceof CodecError) mark('E3');
+    throw error;
   }
 }
 

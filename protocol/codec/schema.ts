@@ -6,8 +6,9 @@ export type Wire = number | bigint | string | boolean | null | Uint8Array | read
 
 /** How one type is written and read. `read` refuses what `write` would not have written. */
 export type Shape<T> = {
-  readonly write: (value: T) => Wire;
-  readonly read: (wire: Wire, at: string) => T;
+  // Methods, so that a shape of a struct is also a shape of something unknown.
+  write(value: T): Wire;
+  read(wire: Wire, at: string): T;
 };
 
 /** The value type of a shape. */
@@ -122,7 +123,7 @@ export function list<T>(shape: Shape<T>, max: number, min = 0): Shape<readonly T
   return {
     write: (values) => {
       check(values.length, '');
-      return values.map(shape.write);
+      return values.map((value) => shape.write(value));
     },
     read: (wire, at) => {
       if (!Array.isArray(wire)) refuse(at, 'a list');

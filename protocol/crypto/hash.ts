@@ -1,7 +1,7 @@
 /** Hash bytes under a domain (SHA-256). */
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 as portable } from '@noble/hashes/sha2.js';
-import { assert } from '../assert.ts';
+import { assert, mark } from '../assert.ts';
 import { type Brand, concatBytes, hex, utf8 } from '../brand.ts';
 import type { HashDomain } from './domain.ts';
 
@@ -54,6 +54,7 @@ function prefix(domain: HashDomain): Uint8Array {
  * @see spec/protocol/crypto.md K1
  */
 export function hash(domain: HashDomain, ...parts: readonly HashPart[]): Digest {
+  mark('K1');
   const pieces: Uint8Array[] = [prefix(domain)];
   for (const part of parts) {
     const bytes =

@@ -20,7 +20,10 @@ export type SeatKeys = {
   readonly publicKey: Uint8Array;
   readonly vrfPublicKey: Uint8Array;
   readonly sign: (message: Uint8Array) => Uint8Array;
-  readonly vrfProve: (input: Uint8Array) => { readonly proof: Uint8Array; readonly output: Uint8Array };
+  readonly vrfProve: (input: Uint8Array) => {
+    readonly proof: Uint8Array;
+    readonly output: Uint8Array;
+  };
   /** HMAC-SHA-256 under a secret of the seat's own, for salts. */
   readonly keyedHash: (bytes: Uint8Array) => Uint8Array;
 };
