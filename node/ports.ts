@@ -1,8 +1,8 @@
 /** State what the driver needs from the world: a network, a store, blobs, an executor, a clock. */
 import type { Verdict } from '../protocol/errors.ts';
+import type { Topic } from '../protocol/replica/input.ts';
 
-/** Gossip topics; one is subscribed per network and kind. */
-export type Topic = 'jobs' | 'proposals' | 'votes' | 'statements';
+export type { Topic };
 
 /** Request/response protocols over streams. */
 export type StreamProtocol = 'sync' | 'blob';
@@ -52,10 +52,11 @@ export const buckets = {
   vote: 1,
   block: 2,
   certificate: 3,
-  final: 4,
+  height: 4,
   statement: 5,
   job: 6,
   blob: 7,
+  proposal: 8,
 } as const;
 export type Bucket = keyof typeof buckets;
 

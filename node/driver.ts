@@ -1,0 +1,95 @@
+/** Take one input, step, perform: the only loop. */
+import { type Stepped, step } from '../protocol/replica/replica.ts';
+import type { Effect } from '../protocol/replica/effect.ts';
+import type { Input } from '../protocol/replica/input.ts';
+import type { ReplicaState } from '../protocol/replica/state.ts';
+import type { Clock, Store, StoreChange } from './ports.ts';
+import { mustLast, storeChanges } from './records.ts';
+
+/** Inputs that may wait. A peer that floods us fills it and is not heard for a while. */
+const queueCountMax = 65_536;
+
+/** An input without its time: the driver gives it the time at which it is taken. */
+export type Happening = Input extends infer I
+  ? I extends { readonly now: number }
+    ? Omit<I, 'now'>
+    : never
+  : never;
+
+export type Driver = {
+  /** The replica as it is between two steps. To be read only. */
+  readonly state: () => ReplicaState;
+  /** Queues an input; false if the queue is full and it was dropped. */
+  readonly take: (happening: Happening) => boolean;
+  /** Resolves when the input at hand is done; nothing is taken any more. */
+  readonly stop: () => Promise<void>;
+  /** Rejects when the store fails: then the node must not go on. */
+  readonly failed: Promise<never>;
+};
+
+export type DriverParts = {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** Performs everything that is not kept in the store. Must not throw. */
+  readonly perform: (effect: Effect) => void;
+};
+
+/** Starts driving a replica that was booted. */
+export function drive(booted: Stepped, { store, clock, perform }: DriverParts): Driver {
+  let state = booted.state;
+  const queue: Happening[] = [];
+  let running: Promise<void> | null = null;
+  let stopped = false;
+  let fail: (reason: unknown) => void = () => undefined;
+  const failed = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  failed.catch(() => undefined);
+
+  // What is kept is kept first, in one atomic batch: nothing leaves before it is durable (I5).
+  const performAll = async (effects: readonly Effect[]): Promise<void> => {
+    const changes: StoreChange[] = effects.flatMap(storeChanges);
+    if (changes.length > 0) await store.batch(changes, { durable: effects.some(mustLast) });
+    for (const effect of effects) {
+      if (stopped) return;
+      if (effect.kind === 'wake') clock.wake(effect.at, () => take({ kind: 'tick' }));
+      else perform(effect);
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    try {
+      for (let next = queue.shift(); next !== undefined && !stopped; next = queue.shift()) {
+        const stepped = step(state, { ...next, now: clock.now() } as Input);
+        state = stepped.state;
+        await performAll(stepped.effects);
+      }
+    } catch (error) {
+      stopped = true;
+      fail(error);
+    } finally {
+      running = null;
+    }
+  };
+
+  const take = (happening: Happening): boolean => {
+    if (stopped || queue.length >= queueCountMax) return false;
+    queue.push(happening);
+    running ??= run();
+    return true;
+  };
+
+  running = performAll(booted.effects)
+    .catch(fail)
+    .then(() => run());
+  return {
+    state: () => state,
+    take,
+    failed,
+    stop: async () => {
+      stopped = true;
+      clock.stop();
+      await running;
+    },
+  };
+}

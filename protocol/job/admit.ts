@@ -1,0 +1,71 @@
+/** Judge whether a job may enter a pool or a block, as far as the job alone can tell. */
+import { mark } from '../assert.ts';
+import { sameBytes } from '../brand.ts';
+import type { Digest } from '../crypto/hash.ts';
+import { signedMessage } from '../crypto/signature.ts';
+import type { CryptoSuite } from '../crypto/suite.ts';
+import { accept, ProtocolError, reject, type Verdict } from '../errors.ts';
+import { isCid } from '../merkle/blob.ts';
+import {
+  costTableVersion,
+  jobLifeMsMax,
+  protocolVersion,
+  rewriterVersion,
+  waveCountMin,
+} from '../params.ts';
+import { adversarialSeats } from '../sampling/plan.ts';
+import { adversaryDenominator, itemCount, jobCodec, type SignedJob } from './job.ts';
+
+/** What a judge of jobs must know of the network. */
+export type JobRules = {
+  readonly network: Digest;
+  readonly seats: number;
+  readonly suite: CryptoSuite;
+};
+
+/**
+ * Judges a job by itself: everything that stays false for ever is rejected by name.
+ * Nonces, balances and time are the ledger's to judge.
+ * @see spec/protocol/job.md J3 to J14
+ */
+export function admitJob(signed: SignedJob, rules: JobRules): Verdict {
+  const { job } = signed;
+  if (!sameBytes(job.network, rules.network)) return refuse('J3', 'JOB_OTHER_NETWORK');
+  if (job.version !== protocolVersion) return refuse('J4', 'JOB_VERSION');
+  if (job.rewriter !== rewriterVersion || job.costTable !== costTableVersion)
+    return refuse('J5', 'JOB_METERING_VERSION');
+  if (job.fuelItem + job.fuelCombine + job.fuelFold + job.fuelRender !== 0n)
+    return refuse('J6', 'JOB_FUEL_UNSUPPORTED');
+  if (job.tier !== 'exact') return refuse('J7', 'JOB_TIER_UNSUPPORTED');
+  if (job.spare !== 0) return refuse('J8', 'JOB_SPARE_UNSUPPORTED');
+  if (job.subtasks > itemCount(job)) return refuse('J9', 'JOB_MORE_SUBTASKS_THAN_ITEMS');
+  if ((job.input.kind === 'generated') !== (job.cut === 'generated') || !isCid(job.program))
+    return refuse('J10', 'JOB_INPUT_MALFORMED');
+  if (job.waves < waveCountMin) return refuse('J11', 'JOB_TOO_FEW_WAVES');
+  if (!adversaryFits(signed, rules.seats)) return refuse('J12', 'JOB_ADVERSARY_TOO_LARGE');
+  const message = signedMessage('job', rules.network, jobCodec.encode(job));
+  if (!rules.suite.verify(job.submitter, message, signed.signature))
+    return refuse('J13', 'JOB_SIGNATURE');
+  mark('J14');
+  return accept;
+}
+
+function adversaryFits({ job }: SignedJob, seats: number): boolean {
+  try {
+    adversarialSeats(seats, adversaryDenominator(job.adversary));
+    return true;
+  } catch (error) {
+    if (error instanceof ProtocolError) return false;
+    throw error;
+  }
+}
+
+function refuse(line: string, code: string): Verdict {
+  mark(line);
+  return reject(code);
+}
+
+/** Whether a job that names `anchorTimeMs` may live as long as it asks. */
+export function lifeFits(includeByMs: number, anchorTimeMs: number): boolean {
+  return includeByMs <= anchorTimeMs + jobLifeMsMax;
+}
