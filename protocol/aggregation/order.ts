@@ -81,7 +81,7 @@ function changeSlot(
     case 'reveal':
       return revealSlot(lane, wave, slot, statement, height);
     case 'open':
-      return openSlot(rules, wave, slot, statement);
+      return openSlot(lane, rules, wave, slot, statement);
   }
 }
 
@@ -133,7 +133,13 @@ function valueFits({ claim, value }: Reveal): boolean {
   return claim.valueCid !== null && sameBytes(blobCid(value), claim.valueCid);
 }
 
-function openSlot(rules: LaneRules, wave: Wave, slot: Slot, open: Open): Change | string {
+function openSlot(
+  lane: LaneState,
+  rules: LaneRules,
+  wave: Wave,
+  slot: Slot,
+  open: Open,
+): Change | string {
   if (slot.wave === 0) return 'LANE_OPENING_NEEDLESS';
   if (slot.claim === null || wave.openingBeacon === null) return 'LANE_OPENING_EARLY';
   if (slot.opened) return 'LANE_KNOWN';
@@ -145,11 +151,15 @@ function openSlot(rules: LaneRules, wave: Wave, slot: Slot, open: Open): Change 
     subtask,
     ...subtaskItems(rules.items, rules.subtasks, subtask),
   }));
+  // Who claims a value claims that no item failed: an opening that says otherwise opens nothing.
+  const succeeded = lane.claims[slot.claim]!.valueCid !== null;
   const fits =
     open.openings.length === picked.length &&
-    picked.every((pick, index) =>
-      verifyOpening(workRoot!, saltKey!, sizes, pick, open.openings[index]!),
-    );
+    picked.every((pick, index) => {
+      const opening = open.openings[index]!;
+      if (succeeded && opening.subtaskValueHash === null) return false;
+      return verifyOpening(workRoot!, saltKey!, sizes, pick, opening);
+    });
   if (!fits) return 'LANE_OPENING_WRONG';
   mark('A9');
   return { slot: { ...slot, opened: true } };

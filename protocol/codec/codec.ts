@@ -26,7 +26,7 @@ export type CodecOf<C> = C extends Codec<infer T> ? T : never;
  */
 export function codec<T>(name: string, bytesMax: number, shape: Shape<T>): Codec<T> {
   const encode = (value: T): Uint8Array => {
-    const bytes = dagCbor.encode(shape.write(value));
+    const bytes = written(shape.write(value));
     if (bytes.length > bytesMax)
       throw new CodecError({ code: 'CODEC_TOO_LONG', bytes: bytes.length, bytesMax });
     return bytes;
@@ -64,6 +64,12 @@ function shaped<T>(shape: Shape<T>, wire: Wire, name: string): T {
     if (error instanceof CodecError) mark('E3');
     throw error;
   }
+}
+
+/** The library may hand out a Buffer, whose `slice` shares memory: ours are plain bytes. */
+function written(wire: Wire): Uint8Array {
+  const { buffer, byteOffset, byteLength } = dagCbor.encode(wire);
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** Decodes, or returns null where {@link Codec.decode} would throw for the sender's fault. */

@@ -16,7 +16,6 @@ export type HashDomain =
   | 'noise'
   | 'noise-context'
   | 'salt'
-  | 'subtask-leaf'
   | 'tree-a'
   | 'tree-b-leaf'
   | 'tree-b-node'

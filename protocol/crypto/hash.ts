@@ -2,7 +2,7 @@
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 as portable } from '@noble/hashes/sha2.js';
 import { assert, mark } from '../assert.ts';
-import { type Brand, concatBytes, hex, utf8 } from '../brand.ts';
+import { type Brand, hex, utf8 } from '../brand.ts';
 import type { HashDomain } from './domain.ts';
 
 /** 32 bytes of SHA-256. */
@@ -55,22 +55,45 @@ function prefix(domain: HashDomain): Uint8Array {
  */
 export function hash(domain: HashDomain, ...parts: readonly HashPart[]): Digest {
   mark('K1');
-  const pieces: Uint8Array[] = [prefix(domain)];
+  const head = prefix(domain);
+  const pieces: (Uint8Array | number)[] = [];
+  let length = head.length;
   for (const part of parts) {
-    const bytes =
-      typeof part === 'string' ? utf8(part) : typeof part === 'number' ? uint64(part) : part;
-    const length = new Uint8Array(4);
-    new DataView(length.buffer).setUint32(0, bytes.length);
-    pieces.push(length, bytes);
+    const piece = typeof part === 'string' ? utf8(part) : part;
+    pieces.push(piece);
+    length += 4 + (typeof piece === 'number' ? 8 : piece.length);
   }
-  return sha256(concatBytes(...pieces));
+  const bytes = new Uint8Array(length);
+  bytes.set(head);
+  let at = head.length;
+  for (const piece of pieces) {
+    const size = typeof piece === 'number' ? 8 : piece.length;
+    writeUint32(bytes, at, size);
+    if (typeof piece === 'number') writeUint64(bytes, at + 4, piece);
+    else bytes.set(piece, at + 4);
+    at += 4 + size;
+  }
+  return sha256(bytes);
+}
+
+function writeUint32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
+}
+
+function writeUint64(bytes: Uint8Array, at: number, value: number): void {
+  assert(Number.isSafeInteger(value) && value >= 0, 'a hashed integer is exact');
+  const low = value % 2 ** 32;
+  writeUint32(bytes, at, (value - low) / 2 ** 32);
+  writeUint32(bytes, at + 4, low);
 }
 
 /** An integer below 2^53 as 8 bytes, big-endian. */
 export function uint64(value: number): Uint8Array {
-  assert(Number.isSafeInteger(value) && value >= 0, 'a hashed integer is exact');
   const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(value));
+  writeUint64(bytes, 0, value);
   return bytes;
 }
 
