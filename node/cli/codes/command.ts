@@ -1,0 +1,37 @@
+/** Explain the codes of the command line itself. */
+import { entries } from './entry.ts';
+
+export const commandCodes = [
+  ...entries(2, [
+    [
+      'USAGE',
+      'The command line is not one that anwansi knows.',
+      'A command, option or value is missing, misspelt or out of range.',
+      'The message names it; `anwansi --help` and `anwansi COMMAND --help` list what there is.',
+    ],
+  ]),
+  ...entries(3, [
+    [
+      'CODE_UNKNOWN',
+      'There is no such code.',
+      'It is misspelt, or belongs to another version.',
+      '`anwansi explain` without a code lists them all.',
+    ],
+  ]),
+  ...entries(1, [
+    [
+      'UNEXPECTED',
+      'Something happened that nobody foresaw.',
+      'A bug of ours.',
+      'Run it again with -v for the stack, and report both.',
+    ],
+  ]),
+  ...entries(130, [
+    [
+      'INTERRUPTED',
+      'The command was stopped from outside.',
+      'Ctrl+C, or a signal.',
+      'Nothing to mend: temporary data is removed. Run it again when you like.',
+    ],
+  ]),
+];

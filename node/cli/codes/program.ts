@@ -1,0 +1,199 @@
+/** Explain the codes of programs, their inputs and the sandbox. */
+import { entries } from './entry.ts';
+
+export const programCodes = [
+  ...entries(8, [
+    [
+      'PROGRAM_TOO_LARGE',
+      'The program has more bytes than one may have.',
+      'A program has at most 4 MiB.',
+      'Strip it of debug information, or make it smaller.',
+    ],
+    [
+      'PROGRAM_NOT_WASM',
+      'The file is not WebAssembly.',
+      'It does not begin like a WebAssembly binary.',
+      'Name the built .wasm file; text form has to be assembled first.',
+    ],
+    [
+      'PROGRAM_MALFORMED',
+      'The program is not a valid WebAssembly module.',
+      'It was cut off or changed, or its compiler is at fault.',
+      'Build it again.',
+    ],
+    [
+      'PROGRAM_UNSUPPORTED',
+      'The program uses a part of WebAssembly that is not admitted.',
+      'What could differ between machines, or escape the sandbox, is refused.',
+      'Build it without the feature that the message names.',
+    ],
+    [
+      'PROGRAM_LIMIT',
+      'The program passes a limit of its structure.',
+      'Functions, types and the like are bounded.',
+      'The message names the limit; make the program simpler.',
+    ],
+    [
+      'PROGRAM_IMPORTS',
+      'The program imports something.',
+      'A program gets its input by the ABI and nothing else: no clock, no chance, no files.',
+      'Build it without imports; for AssemblyScript see programs/.',
+    ],
+    [
+      'PROGRAM_START',
+      'The program has a start function.',
+      'Nothing may run before the host calls.',
+      'Build it without a start function.',
+    ],
+    [
+      'PROGRAM_MEMORY',
+      'The program’s memory is not as the ABI wants it.',
+      'It has to be one, exported, and bounded to 256 MiB.',
+      'Declare a maximum when linking.',
+    ],
+    [
+      'PROGRAM_ABI',
+      'The program names another ABI than version 1, or none.',
+      'The export that names the version is missing or says another one.',
+      'Build it for ABI version 1.',
+    ],
+    [
+      'PROGRAM_MISSING_EXPORT',
+      'The program lacks a function of the ABI.',
+      'The message names it.',
+      'Export it; programs/ shows how.',
+    ],
+    [
+      'PROGRAM_EXPORT_TYPE',
+      'A function of the ABI has another type than it should.',
+      'The message names both.',
+      'Correct its parameters and results.',
+    ],
+    [
+      'PROGRAM_UNKNOWN_EXPORT',
+      'The program exports a reserved name that the ABI does not know.',
+      'Names that begin like the ABI’s are kept for later versions.',
+      'Rename it, or remove the export.',
+    ],
+    [
+      'PROGRAM_MANIFEST',
+      'The program’s manifest cannot be read.',
+      'It lacks a field, or has one that is not known.',
+      'Correct the manifest and build the program again.',
+    ],
+    [
+      'PROGRAM_REJECTED',
+      'The program cannot be run.',
+      'Admission refused it for the reason in the message.',
+      'Correct the program; `anwansi explain` knows the inner code.',
+    ],
+    [
+      'PROGRAM_TOO_SLOW',
+      'The job was voided: an item takes too long on the seats’ machines.',
+      'More seats than could all lie gave up on an item that did not return in time.',
+      'Make the items smaller, or mend an endless loop, and submit it again.',
+    ],
+    [
+      'PROGRAM_INADMISSIBLE',
+      'The job was voided: its seats refuse the program.',
+      'The program breaks a rule of admission.',
+      'Correct the program; submitting it with this client shows the rule first.',
+    ],
+    [
+      'PROGRAM_UNRUNNABLE',
+      'The job was voided: its seats could not run the program.',
+      'It wants more memory than their machines give, or crashes their sandbox.',
+      'Use less memory for an item.',
+    ],
+    [
+      'INPUT_UNAVAILABLE',
+      'The job was voided: its seats could not get the input.',
+      'The submitter’s node was gone before they had fetched it.',
+      'Keep the node running until the job has ended, and submit it again.',
+    ],
+    [
+      'COUNT_FAILED',
+      'The program could not make items from its parameters.',
+      'The parameters are not what it expects, or it is at fault.',
+      'Check --params against the program’s description.',
+    ],
+  ]),
+  ...entries(3, [
+    [
+      'PROGRAM_NOT_FOUND',
+      'There is no such program.',
+      'It is neither a name under programs/ nor a file.',
+      'Check the name; paths are meant from the directory you are in.',
+    ],
+    [
+      'INPUT_NOT_FOUND',
+      'There is no such input.',
+      'The path names nothing.',
+      'Check the path; it is meant from the directory you are in.',
+    ],
+  ]),
+  ...entries(2, [
+    [
+      'PARAMETERS_NOT_JSON',
+      'The parameters are not JSON.',
+      'A quote or brace is missing, or the shell took some away.',
+      'Put the whole of --params into single quotes.',
+    ],
+    [
+      'PARAMETERS_TOO_LONG',
+      'The parameters are longer than a job may carry.',
+      'A job travels by gossip and is small.',
+      'Give what is large as the input.',
+    ],
+    [
+      'INPUT_MISSING',
+      'The program works on an input, and none was given.',
+      'Its items are cut from a file.',
+      'Give one with --input FILE.',
+    ],
+    [
+      'INPUT_NEEDLESS',
+      'An input was given to a program that takes none.',
+      'It makes its items from its parameters.',
+      'Leave --input away.',
+    ],
+    [
+      'INPUT_IS_DIRECTORY',
+      'The input is a directory.',
+      'One file is the input.',
+      'Name a file, or join several into one.',
+    ],
+    [
+      'INPUT_EMPTY',
+      'The input has no bytes.',
+      'There is nothing to compute.',
+      'Give a file with something in it.',
+    ],
+    [
+      'INPUT_UNSPLITTABLE',
+      'The input cannot be cut into items.',
+      'There is no place to cut within the size of an item.',
+      'Break up the long stretch, or use a program that cuts by size.',
+    ],
+    [
+      'INPUT_TOO_MANY_ITEMS',
+      'The input makes more items than a job may have.',
+      'A job has at most 1,048,576 items.',
+      'Send it as several jobs, or use a program with larger items.',
+    ],
+    [
+      'COUNT_OUT_OF_RANGE',
+      'The program makes no items, or more than a job may have.',
+      'A job has 1 to 1,048,576 items.',
+      'Choose parameters that make fewer, larger items.',
+    ],
+  ]),
+  ...entries(1, [
+    [
+      'EXECUTOR_START',
+      'The sandbox could not be started.',
+      'The system does not let this user start a child process, or memory is short.',
+      'Check limits on processes and memory; the cause is in the message with -v.',
+    ],
+  ]),
+];

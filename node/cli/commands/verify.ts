@@ -1,0 +1,184 @@
+/** Verify a receipt offline: nothing but the file, a trust, and the reader's own machine. */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hex } from '../../../protocol/brand.ts';
+import {
+  type Audit,
+  type AuditOutcome,
+  auditReceipt,
+  type Conclusion,
+  concludeAudit,
+} from '../../../protocol/receipt/audit.ts';
+import { assuranceSentence } from '../../../protocol/receipt/assurance.ts';
+import type { Finding } from '../../../protocol/receipt/finding.ts';
+import { devTrust, parseTrust, type Trust } from '../../../protocol/receipt/trust.ts';
+import { foldWork } from '../../client/settle.ts';
+import { reexecute } from '../../client/reexecute.ts';
+import { nativeSuite } from '../../crypto.ts';
+import { createExecutor } from '../../executor/pool.ts';
+import { type Context, defineCommand } from '../command.ts';
+import { CliError, exitCodes } from '../error.ts';
+
+export const verify = defineCommand({
+  name: 'verify',
+  summary: 'Verify a receipt offline, by a trust file of your own. Opens no socket.',
+  examples: [
+    ['anwansi verify primes-1a2b3c4d.receipt --trust dev', 'A receipt of a development network.'],
+    ['anwansi verify job.receipt --trust trust.json', 'Against a checkpoint and a policy of yours.'],
+    [
+      'anwansi verify words.receipt --trust dev --reexecute 3 --input book.txt',
+      'Run three subtasks again, picked by chance of your own.',
+    ],
+  ],
+  arguments: { receipt: { kind: 'path', describe: 'The file that `run --receipt` wrote.' } },
+  options: {
+    trust: { kind: 'text', placeholder: 'FILE|dev', describe: 'Whom you believe, and your policy.' },
+    reexecute: {
+      kind: 'integer',
+      placeholder: 'K',
+      describe: 'Subtasks to run again on this machine.',
+      min: 1,
+      max: 65_536,
+    },
+    input: { kind: 'path', placeholder: 'FILE', describe: 'The input, for --reexecute.' },
+  },
+  run: async (context, { receipt, trust, reexecute: count, input }) => {
+    const { output } = context;
+    const { audit, conclusion } = await verifyFile(receipt, trust ?? null, context, {
+      count: count ?? 0,
+      inputPath: input ?? null,
+    });
+    const lines = conclusion.findings.map((finding) => findingLine(finding));
+    if (audit.assurance !== null) lines.push(`      ${assuranceSentence(audit.assurance)}`);
+    lines.push(verdictLine(conclusion, audit));
+    output.result(document(audit, conclusion), lines.join('\n'));
+    return exitCodeOf(conclusion);
+  },
+});
+
+/** What a reader wants run again: how many subtasks, and where their input is. */
+export type Again = { readonly count: number; readonly inputPath: string | null };
+
+/** Audits a receipt file, runs what is left to run, and concludes. */
+export async function verifyFile(
+  file: string,
+  trustName: string | null,
+  context: Context,
+  again: Again = { count: 0, inputPath: null },
+): Promise<{ readonly audit: Audit; readonly conclusion: Conclusion }> {
+  const bytes = await readReceipt(file);
+  const trust = await readTrust(trustName, context);
+  const seed = randomBytes(32);
+  const scratch = await mkdtemp(join(tmpdir(), 'anwansi-verify-'));
+  context.onExit(() => rm(scratch, { recursive: true, force: true }));
+  const { cids, sources } = await reexecute.input(again, bytes, scratch);
+  const audit = auditReceipt(bytes, trust, {
+    suite: nativeSuite,
+    ...(again.count > 0 ? { reexecute: { count: again.count, seed, cids } } : {}),
+  });
+  if (audit.findings.some(({ code }) => code === 'RECEIPT_NOT_A_RECEIPT'))
+    throw new CliError({
+      code: 'RECEIPT_NOT_A_RECEIPT',
+      message: `${file} is not a receipt`,
+      hint: 'Name the file that `anwansi run --receipt FILE` wrote.',
+      exitCode: exitCodes.usage,
+    });
+  if (audit.work === null && audit.reexecution === null)
+    return { audit, conclusion: concludeAudit(audit, noWork) };
+  const executor = await createExecutor({ readable: [scratch], children: 1 });
+  context.onExit(() => executor.close());
+  const { signal } = context;
+  const fold = await foldWork(audit, { executor, scratch, signal });
+  const reexecution = await reexecute.run(audit, sources, { executor, scratch, signal });
+  return { audit, conclusion: concludeAudit(audit, { fold, reexecution }) };
+}
+
+const noWork: AuditOutcome = {
+  fold: { kind: 'not-run', because: 'there is nothing to fold' },
+};
+
+const receiptFileBytesMax = 512 * 1024 * 1024;
+
+async function readReceipt(file: string): Promise<Uint8Array> {
+  const missing = (message: string): CliError =>
+    new CliError({
+      code: 'RECEIPT_NOT_FOUND',
+      message,
+      hint: 'Name the file that `anwansi run --receipt FILE` wrote.',
+      exitCode: exitCodes.notFound,
+    });
+  const found = await stat(file).catch(() => null);
+  if (found === null) throw missing(`there is no receipt ${file}`);
+  if (!found.isFile()) throw missing(`${file} is not a file`);
+  if (found.size > receiptFileBytesMax)
+    throw new CliError({
+      code: 'RECEIPT_NOT_A_RECEIPT',
+      message: `${file} has ${found.size} bytes, more than any receipt`,
+      hint: 'Name the file that `anwansi run --receipt FILE` wrote.',
+      exitCode: exitCodes.usage,
+    });
+  return new Uint8Array(await readFile(file));
+}
+
+async function readTrust(name: string | null, context: Context): Promise<Trust | null> {
+  if (name === null) return null;
+  if (name === 'dev') {
+    context.output.note('dev keys are public: this proves the arithmetic, not who did it');
+    return devTrust;
+  }
+  const file = context.resolvePath(name);
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new CliError(
+      {
+        code: 'TRUST_NOT_FOUND',
+        message: `there is no trust file ${file}`,
+        hint: 'Name a trust file, or `dev` for a development network.',
+        exitCode: exitCodes.notFound,
+      },
+      { cause },
+    );
+  });
+  return parseTrust(text);
+}
+
+const marks = { ok: 'ok  ', failed: 'FAIL', skipped: 'skip', unknown: '?   ' } as const;
+
+function findingLine({ check, lane, status, code, because }: Finding): string {
+  const name = lane === null ? check : `${check} ${lane}`;
+  return `${marks[status]}  ${name}: ${because}${code === null ? '' : ` (${code})`}`;
+}
+
+/** The word VERIFIED stands nowhere but in the last line of a verified audit. */
+function verdictLine({ verdict, code, failure }: Conclusion, { jobId }: Audit): string {
+  const about = jobId === null ? '' : ` job ${hex(jobId)}`;
+  switch (verdict) {
+    case 'verified':
+      return failure === null ? `VERIFIED${about}` : `VERIFIED: failed${about}`;
+    case 'refuted':
+      return `REFUTED${about}: ${code}`;
+    case 'cannot-tell':
+      return `CANNOT TELL${about}: ${code}`;
+  }
+}
+
+function exitCodeOf({ verdict }: Conclusion): number {
+  return {
+    verified: exitCodes.done,
+    refuted: exitCodes.refuted,
+    'cannot-tell': exitCodes.inconclusive,
+  }[verdict];
+}
+
+function document(audit: Audit, { verdict, code, findings, failure, result }: Conclusion) {
+  return {
+    verdict,
+    code,
+    job: audit.jobId === null ? null : hex(audit.jobId),
+    findings,
+    failure,
+    assurance: audit.assurance === null ? null : assuranceSentence(audit.assurance),
+    result: result === null ? null : { bytes: result.length },
+  };
+}

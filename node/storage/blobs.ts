@@ -1,0 +1,159 @@
+/** Keep blobs on disk by content id: checked on read, bounded by a quota. */
+import { assert } from '../../protocol/assert.ts';
+import { type Cid, listBlob } from '../../protocol/merkle/blob.ts';
+import type { BlobStore } from '../ports.ts';
+import { openChecks, readBlob, readFileBlock } from './blob-file.ts';
+import { StorageError, systemCode } from './error.ts';
+import { type BlobFolder, openFolder } from './folder.ts';
+import { isList, isNamed, nameBlob, nameText, pinName } from './naming.ts';
+import { openQuota, type Quota } from './quota.ts';
+import { type Turns, turns } from './turns.ts';
+
+/** The blob store with what the network's side needs besides. */
+export type Blobs = BlobStore & {
+  /** Stores the bytes of a known blob or list. @throws BLOB_MISMATCH if they are others. */
+  readonly putAs: (cid: Uint8Array, bytes: Uint8Array) => Promise<void>;
+  /** Stores a list as it travels and returns its content id. */
+  readonly putList: (entries: readonly Uint8Array[]) => Promise<Uint8Array>;
+  /**
+   * Bytes `index * 256 KiB` and on, at most 256 KiB, of a blob or list; null when it is not here
+   * or not as long. An empty blob has one empty block.
+   */
+  readonly readBlock: (cid: Uint8Array, index: number) => Promise<Uint8Array | null>;
+  /** The bytes of a long blob's manifest; null when it has none, or is not here. */
+  readonly manifest: (cid: Uint8Array) => Promise<Uint8Array | null>;
+};
+
+export type BlobStoreOptions = {
+  /** Made, with its parents, when it is not there. */
+  readonly directory: string;
+  readonly quotaBytes: number;
+};
+
+/**
+ * Opens a directory of blobs. What a crash left half written is swept away.
+ *
+ * `path` checks a file once and remembers its size and time of change, so that handing it to a
+ * child again is cheap; pin a blob for as long as its path is in use.
+ *
+ * @throws {@link StorageError} `BLOB_FAILED`; from `put` `BLOB_QUOTA`, `BLOB_NO_SPACE`; from
+ * reads `BLOB_CORRUPT`, after which the blob is not here any more.
+ */
+export async function openBlobStore({ directory, quotaBytes }: BlobStoreOptions): Promise<Blobs> {
+  const folder = await openFolder(directory);
+  const quota = openQuota(quotaBytes);
+  for (const { name, bytes } of folder.found) quota.add(name, bytes);
+  for (const victim of quota.makeRoom(0)) await folder.remove(victim);
+  return blobs(folder, quota);
+}
+
+function blobs(folder: BlobFolder, quota: Quota): Blobs {
+  const changes = turns();
+  const store = storing(folder, quota, changes);
+  const reading = readingFrom(folder, quota, changes);
+  const checks = openChecks();
+
+  /** Runs `work` on a file that was checked. */
+  const checked = <T>(
+    cid: Uint8Array,
+    work: (named: Cid, path: string) => Promise<T | null>,
+  ): Promise<T | null> =>
+    reading(cid, async (named, path, corrupt) => {
+      quota.touch(nameText(cid)!);
+      if (!(await checks.holds(named, path))) return corrupt();
+      return work(named, path);
+    });
+  return {
+    has: async (cid) => (await reading(cid, async () => true)) ?? false,
+    put: async (bytes) => {
+      const { cid } = nameBlob(bytes);
+      await store(cid, bytes);
+      return cid;
+    },
+    putAs: async (cid, bytes) => {
+      const name = nameText(cid);
+      if (name === null || !isNamed(cid as Cid, bytes))
+        throw new StorageError({ code: 'BLOB_MISMATCH', cid: name ?? 'without a name' });
+      await store(cid as Cid, bytes);
+    },
+    putList: async (entries) => {
+      const { cid, bytes } = listBlob(entries);
+      await store(cid, bytes);
+      return cid;
+    },
+    read: (cid) =>
+      reading(cid, async (named, path, corrupt) => {
+        quota.touch(nameText(cid)!);
+        return (await readBlob(named, path)) ?? corrupt();
+      }),
+    readBlock: (cid, index) => {
+      assert(Number.isSafeInteger(index) && index >= 0, 'a block has an index');
+      return checked(cid, (_, path) => readFileBlock(path, index));
+    },
+    manifest: (cid) =>
+      checked(cid, async (named, path) => (isList(named) ? null : checks.manifest(named, path))),
+    path: (cid) => checked(cid, async (_, path) => path),
+    pin: (cid) => quota.pin(pinName(cid)),
+    release: (cid) => quota.release(pinName(cid)),
+    bytes: quota.bytes,
+    close: () => changes.settled(null),
+  };
+}
+
+/** Writes a blob that is not here yet, after making room for it. */
+function storing(folder: BlobFolder, quota: Quota, { exclusive, settled }: Turns) {
+  return async (cid: Cid, bytes: Uint8Array): Promise<void> => {
+    const name = nameText(cid)!;
+    if (quota.has(name)) {
+      await settled(name);
+      return quota.touch(name);
+    }
+    const evictions = quota
+      .makeRoom(bytes.length)
+      .map((victim) => exclusive(victim, () => folder.remove(victim)));
+    quota.add(name, bytes.length);
+    // Nobody may evict what is not written yet.
+    quota.pin(name);
+    try {
+      await exclusive(name, async () => {
+        await Promise.all(evictions);
+        await folder.write(name, bytes);
+      });
+    } catch (error) {
+      quota.drop(name);
+      throw error;
+    } finally {
+      quota.release(name);
+    }
+  };
+}
+
+type Reading = <T>(
+  cid: Uint8Array,
+  work: (named: Cid, path: string, corrupt: () => Promise<never>) => Promise<T | null>,
+) => Promise<T | null>;
+
+/** Runs work on the file of a blob that is here; gives null when it is not. */
+function readingFrom(folder: BlobFolder, quota: Quota, { exclusive, settled }: Turns): Reading {
+  return async (cid, work) => {
+    const name = nameText(cid);
+    if (name === null) return null;
+    await settled(name).catch(() => {});
+    if (!quota.has(name)) return null;
+    const path = folder.pathOf(name);
+    const corrupt = async (): Promise<never> => {
+      quota.drop(name);
+      await exclusive(name, () => folder.remove(name));
+      throw new StorageError({ code: 'BLOB_CORRUPT', cid: name, path });
+    };
+    try {
+      return await work(cid as Cid, path, corrupt);
+    } catch (error) {
+      if (error instanceof StorageError || systemCode(error) === '') throw error;
+      if (systemCode(error) !== 'ENOENT')
+        throw new StorageError({ code: 'BLOB_FAILED', path, action: 'read' }, { cause: error });
+      quota.drop(name);
+      return null;
+    }
+  };
+}

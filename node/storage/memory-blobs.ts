@@ -1,0 +1,79 @@
+/** Keep blobs in memory: for tests and simulations, with the disk's quota and checks. */
+import { assert } from '../../protocol/assert.ts';
+import { type Cid, listBlob } from '../../protocol/merkle/blob.ts';
+import { blobBlockBytes } from '../../protocol/params.ts';
+import type { Blobs } from './blobs.ts';
+import { StorageError } from './error.ts';
+import { isList, isNamed, nameBlob, nameText, pinName } from './naming.ts';
+import { openQuota } from './quota.ts';
+
+/** A blob store without files, and what a disk may do to it. */
+export type MemoryBlobs = Blobs & {
+  /** Replaces the bytes of a blob without a word, as a bad disk would. */
+  readonly damage: (cid: Uint8Array, bytes: Uint8Array) => void;
+};
+
+/** An empty blob store. Its `path` is always null: there are no files. */
+export function openMemoryBlobs({ quotaBytes }: { readonly quotaBytes: number }): MemoryBlobs {
+  const held = new Map<string, Uint8Array>();
+  const quota = openQuota(quotaBytes);
+
+  const store = (cid: Cid, bytes: Uint8Array): void => {
+    const name = nameText(cid)!;
+    if (quota.has(name)) quota.touch(name);
+    else {
+      for (const victim of quota.makeRoom(bytes.length)) held.delete(victim);
+      held.set(name, bytes.slice());
+      quota.add(name, bytes.length);
+    }
+  };
+  const read: Blobs['read'] = async (cid) => {
+    const name = nameText(cid);
+    const bytes = name === null ? undefined : held.get(name);
+    if (name === null || bytes === undefined) return null;
+    if (!isNamed(cid as Cid, bytes)) {
+      held.delete(name);
+      quota.drop(name);
+      throw new StorageError({ code: 'BLOB_CORRUPT', cid: name, path: 'memory' });
+    }
+    quota.touch(name);
+    return bytes.slice();
+  };
+  return {
+    has: async (cid) => held.has(nameText(cid) ?? ''),
+    put: async (bytes) => {
+      const { cid } = nameBlob(bytes);
+      store(cid, bytes);
+      return cid;
+    },
+    putAs: async (cid, bytes) => {
+      const name = nameText(cid);
+      if (name === null || !isNamed(cid as Cid, bytes))
+        throw new StorageError({ code: 'BLOB_MISMATCH', cid: name ?? 'without a name' });
+      store(cid as Cid, bytes);
+    },
+    putList: async (entries) => {
+      const { cid, bytes } = listBlob(entries);
+      store(cid, bytes);
+      return cid;
+    },
+    read,
+    readBlock: async (cid, index) => {
+      assert(Number.isSafeInteger(index) && index >= 0, 'a block has an index');
+      const bytes = await read(cid);
+      const at = index * blobBlockBytes;
+      if (bytes === null || (index > 0 && at >= bytes.length)) return null;
+      return bytes.slice(at, at + blobBlockBytes);
+    },
+    manifest: async (cid) => {
+      const bytes = await read(cid);
+      return bytes === null || isList(cid as Cid) ? null : nameBlob(bytes).manifest;
+    },
+    path: async () => null,
+    pin: (cid) => quota.pin(pinName(cid)),
+    release: (cid) => quota.release(pinName(cid)),
+    bytes: quota.bytes,
+    close: async () => {},
+    damage: (cid, bytes) => void held.set(nameText(cid)!, bytes.slice()),
+  };
+}

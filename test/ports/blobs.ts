@@ -1,0 +1,164 @@
+/** Say what every blob store must do, whatever it is made of. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Blobs } from '../../node/storage/blobs.ts';
+import { utf8 } from '../../protocol/brand.ts';
+import {
+  blobCid,
+  listBlob,
+  manifestOf,
+  readManifest,
+  verifyBlock,
+} from '../../protocol/merkle/blob.ts';
+import { blobBlockBytes } from '../../protocol/params.ts';
+
+/** Makes an empty blob store with a quota, and says how to take it away. */
+export type BlobsMaker = (
+  quotaBytes: number,
+) => Promise<{ blobs: Blobs; remove: () => Promise<void> }>;
+
+/** Bytes of which no two sizes look alike. */
+export function pattern(length: number, seed = 1): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => (i * 31 + seed * 17 + (i >> 8)) & 255);
+}
+
+/** The port's laws, as tests of one implementation. */
+export function blobLaws(name: string, make: BlobsMaker): void {
+  const using = async (
+    quotaBytes: number,
+    work: (blobs: Blobs) => Promise<void>,
+  ): Promise<void> => {
+    const { blobs, remove } = await make(quotaBytes);
+    try {
+      await work(blobs);
+    } finally {
+      await blobs.close();
+      await remove();
+    }
+  };
+
+  describe(name, () => {
+    test('gives back what was put, under the name that the protocol gives it', () =>
+      using(1 << 26, async (blobs) => {
+        const sizes = [0, 1, blobBlockBytes - 1, blobBlockBytes, blobBlockBytes + 1, 700_000];
+        for (const size of sizes) {
+          const bytes = pattern(size);
+          const cid = await blobs.put(bytes);
+          expect(cid).toEqual(blobCid(bytes));
+          expect(await blobs.has(cid)).toBe(true);
+          expect(await blobs.read(cid)).toEqual(bytes);
+          expect(await blobs.manifest(cid)).toEqual(
+            size <= blobBlockBytes ? null : expect.any(Uint8Array),
+          );
+        }
+        expect(blobs.bytes()).toBe(sizes.reduce((sum, size) => sum + size, 0));
+        const absent = blobCid(utf8('never put'));
+        expect(await blobs.has(absent)).toBe(false);
+        expect(await blobs.read(absent)).toBeNull();
+        expect(await blobs.readBlock(absent, 0)).toBeNull();
+        expect(await blobs.manifest(absent)).toBeNull();
+        expect(await blobs.path(absent)).toBeNull();
+        expect(await blobs.read(utf8('no content id'))).toBeNull();
+      }));
+
+    test('hands out a manifest and blocks that check against it, one by one', () =>
+      using(1 << 26, async (blobs) => {
+        const bytes = pattern(2 * blobBlockBytes + 5);
+        const cid = await blobs.put(bytes);
+        const manifest = readManifest(cid, (await blobs.manifest(cid))!);
+        expect(manifest).toEqual(manifestOf(bytes));
+        for (const [index, block] of manifest!.blocks.entries())
+          expect(verifyBlock(block, (await blobs.readBlock(cid, index))!)).toBe(true);
+        expect(await blobs.readBlock(cid, 2)).toHaveLength(5);
+        expect(await blobs.readBlock(cid, 3)).toBeNull();
+        const empty = await blobs.put(new Uint8Array());
+        expect(await blobs.readBlock(empty, 0)).toEqual(new Uint8Array());
+        expect(await blobs.readBlock(empty, 1)).toBeNull();
+      }));
+
+    test('keeps lists, and takes under a given name only what it names', () =>
+      using(1 << 26, async (blobs) => {
+        const entries = Array.from({ length: 40 }, (_, i) => blobCid(pattern(3, i)));
+        const { cid, bytes } = listBlob(entries);
+        expect(await blobs.putList(entries)).toEqual(cid);
+        expect(await blobs.read(cid)).toEqual(bytes);
+        expect(await blobs.manifest(cid)).toBeNull();
+
+        const long = pattern(blobBlockBytes + 1);
+        for (const [named, right] of [
+          [listBlob([utf8('x')]).cid, listBlob([utf8('x')]).bytes],
+          [blobCid(long), long],
+          [blobCid(utf8('short')), utf8('short')],
+        ] as const) {
+          const wrong = right.slice();
+          wrong[right.length - 1]! ^= 1;
+          await expect(blobs.putAs(named, wrong)).rejects.toMatchObject({ code: 'BLOB_MISMATCH' });
+          expect(await blobs.has(named)).toBe(false);
+          await blobs.putAs(named, right);
+          expect(await blobs.read(named)).toEqual(right);
+        }
+        await expect(blobs.putAs(utf8('no id'), long)).rejects.toMatchObject({
+          code: 'BLOB_MISMATCH',
+        });
+      }));
+
+    test('evicts the one that was used longest ago, and never a pinned one', () =>
+      using(300, async (blobs) => {
+        const [a, b, c] = [pattern(100, 1), pattern(100, 2), pattern(100, 3)];
+        const cids = [await blobs.put(a), await blobs.put(b), await blobs.put(c)] as const;
+        blobs.pin(cids[0]);
+        blobs.pin(cids[0]);
+        await blobs.read(cids[1]);
+        const d = await blobs.put(pattern(100, 4));
+        expect(await blobs.has(cids[2]), 'b was read after c was put').toBe(false);
+        expect(await blobs.has(cids[1])).toBe(true);
+        blobs.release(cids[0]);
+        await blobs.read(d);
+        await blobs.put(pattern(200, 5));
+        expect(await blobs.has(cids[0]), 'pinned twice, released once').toBe(true);
+        expect(await blobs.has(d)).toBe(false);
+        await expect(blobs.put(pattern(201, 6))).rejects.toMatchObject({
+          detail: { code: 'BLOB_QUOTA', bytes: 201, pinnedBytes: 100, quotaBytes: 300 },
+        });
+        blobs.release(cids[0]);
+        const large = await blobs.put(pattern(300, 7));
+        expect(await blobs.has(cids[0])).toBe(false);
+        expect(await blobs.read(large)).toEqual(pattern(300, 7));
+        expect(() => blobs.release(cids[0])).toThrow('what is released was pinned');
+      }));
+
+    test('stays within its quota whatever is put, read and pinned at the same time', () =>
+      using(1_000, async (blobs) => {
+        const pieces = Array.from({ length: 12 }, (_, i) => pattern(90 + i * 7, i));
+        const moves = fc.array(
+          fc.record({ piece: fc.nat(11), move: fc.constantFrom('put', 'read', 'has') }),
+          { maxLength: 20 },
+        );
+        await fc.assert(
+          fc.asyncProperty(moves, async (batch) => {
+            await Promise.all(
+              batch.map(async ({ piece, move }) => {
+                const bytes = pieces[piece]!;
+                const cid = blobCid(bytes);
+                if (move === 'has') await blobs.has(cid);
+                else if (move === 'read') {
+                  const read = await blobs.read(cid);
+                  expect(read === null || read.length === bytes.length).toBe(true);
+                } else await blobs.put(bytes).catch(quotaOnly);
+              }),
+            );
+            expect(blobs.bytes()).toBeLessThanOrEqual(1_000);
+            let held = 0;
+            for (const bytes of pieces) held += (await blobs.read(blobCid(bytes)))?.length ?? 0;
+            expect(held, 'the account is what is there').toBe(blobs.bytes());
+          }),
+          { numRuns: 60 },
+        );
+      }));
+  });
+}
+
+/** Many at once may be too much: what is being written cannot be evicted. */
+function quotaOnly(error: unknown): void {
+  expect(error).toMatchObject({ code: 'BLOB_QUOTA' });
+}
