@@ -49,6 +49,49 @@ export const nativeSuite: CryptoSuite = {
   vrfVerify,
 };
 
+/** Answers that a remembering suite keeps: a block's worth of signatures, and some blocks. */
+const answerCountMax = 16_384;
+
+/**
+ * A suite that remembers its latest answers. A message is checked by its judge, by whoever counts
+ * it, and again in a certificate or a block: one check is enough, because checking is pure.
+ */
+export function rememberingSuite(suite: CryptoSuite): CryptoSuite {
+  const signatures = recent<boolean>(answerCountMax);
+  const outputs = recent<{ readonly output: Uint8Array | null }>(answerCountMax);
+  return {
+    validKey: suite.validKey,
+    verify: (publicKey, message, signature) => {
+      const question = name(publicKey, message, signature);
+      let answer = signatures.get(question);
+      if (answer === undefined) {
+        answer = suite.verify(publicKey, message, signature);
+        signatures.set(question, answer);
+      }
+      return answer;
+    },
+    vrfVerify: (publicKey, input, proof) => {
+      const question = name(publicKey, input, proof);
+      let answer = outputs.get(question);
+      if (answer === undefined) {
+        answer = { output: suite.vrfVerify(publicKey, input, proof) };
+        outputs.set(question, answer);
+      }
+      return answer.output;
+    },
+  };
+}
+
+/** All bytes of a question, with their lengths: two questions never share a name. */
+function name(...parts: readonly Uint8Array[]): string {
+  return parts
+    .map((part) => {
+      const { buffer, byteOffset, byteLength } = part;
+      return `${byteLength}:${Buffer.from(buffer, byteOffset, byteLength).toString('latin1')}`;
+    })
+    .join('');
+}
+
 /** The keys of a seat, from its 32-byte seed: byte for byte what `portableKeys` gives. */
 export function nativeKeys(seed: Uint8Array): SeatKeys {
   const secrets = seatSecrets(seed);

@@ -1,7 +1,8 @@
 /** Take one input, step, perform: the only loop. */
-import { type Stepped, step } from '../protocol/replica/replica.ts';
+
 import type { Effect } from '../protocol/replica/effect.ts';
 import type { Input } from '../protocol/replica/input.ts';
+import { type Stepped, step } from '../protocol/replica/replica.ts';
 import type { ReplicaState } from '../protocol/replica/state.ts';
 import type { Clock, Store, StoreChange } from './ports.ts';
 import { mustLast, storeChanges } from './records.ts';

@@ -1,17 +1,23 @@
 /** Run the lane that our seat was drawn for: fetch, execute in its own noise, fold, keep. */
 import { foldPlan, noiseSeed } from '../protocol/algebra/noise.ts';
-import { laneFoldFailure, type LaneLeaf, laneRoot, subtaskLeaf } from '../protocol/algebra/result.ts';
+import {
+  type LaneLeaf,
+  laneFoldFailure,
+  laneRoot,
+  subtaskLeaf,
+} from '../protocol/algebra/result.ts';
 import { laneTranscript } from '../protocol/algebra/transcript.ts';
 import { type SubtaskWork, subtaskWork } from '../protocol/algebra/work.ts';
 import { admitProgram } from '../protocol/execution/admit.ts';
 import { itemCount } from '../protocol/job/job.ts';
 import { laneSubtasks, subtaskItems } from '../protocol/job/split.ts';
 import type { AbstainClass } from '../protocol/job/statement.ts';
-import { listCid } from '../protocol/merkle/cid.ts';
 import { listBlobBytesMax, verifyListBlob } from '../protocol/merkle/blob.ts';
+import { listCid } from '../protocol/merkle/cid.ts';
 import { inlineValueBytesMax, itemBytesMax, programBytesMax } from '../protocol/params.ts';
 import type { Duty } from '../protocol/replica/effect.ts';
 import type { LaneOutcome } from '../protocol/replica/input.ts';
+import { validateModule } from './executor/engine.ts';
 import type { Executor, ItemSource, SubtaskOutcome } from './ports.ts';
 import type { Blobs } from './storage/blobs.ts';
 
@@ -80,7 +86,7 @@ async function execute(
   const programPath = await bring(job.program, programBytesMax);
   const program = await parts.blobs.read(job.program);
   if (program === null) throw new Abstention('unavailable');
-  const admission = admitProgram(program, { validate: (bytes) => WebAssembly.validate(copy(bytes)) });
+  const admission = admitProgram(program, { validate: validateModule });
   if (admission.kind !== 'ok') throw new Abstention('inadmissible');
   const cids = await itemCids(duty, parts, bring);
   const items = itemCount(job);
@@ -105,10 +111,6 @@ async function execute(
   }
   const value = await foldLane(programPath, duty, leaves, values, parts, signal);
   return finish(duty, parts, works, leaves, value);
-}
-
-function copy(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(bytes);
 }
 
 async function itemCids(

@@ -57,6 +57,7 @@ export const buckets = {
   job: 6,
   blob: 7,
   proposal: 8,
+  ballot: 9,
 } as const;
 export type Bucket = keyof typeof buckets;
 

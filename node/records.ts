@@ -24,9 +24,12 @@ function voteKey({ epoch, view, kind }: Vote): Uint8Array {
 export function storeChanges(effect: Effect): readonly StoreChange[] {
   switch (effect.kind) {
     case 'log-vote':
-      return [
-        { bucket: 'vote', key: voteKey(effect.vote), value: voteCodec.encode(effect.vote) },
-      ];
+      return [{ bucket: 'vote', key: voteKey(effect.vote), value: voteCodec.encode(effect.vote) }];
+    case 'log-certificate': {
+      const { view, kind } = effect.certificate;
+      const key = concatBytes(uint64(view), Uint8Array.of(voteKinds.indexOf(kind)));
+      return [{ bucket: 'ballot', key, value: certificateCodec.encode(effect.certificate) }];
+    }
     case 'log-statement': {
       const { kind, drawId, job, lane } = effect.signed.statement;
       const place = Uint8Array.of(statementKinds.indexOf(kind));
@@ -61,9 +64,7 @@ export function storeChanges(effect: Effect): readonly StoreChange[] {
 /** Whether an effect must survive a crash before anything that follows it leaves the node. */
 export function mustLast(effect: Effect): boolean {
   return (
-    effect.kind === 'log-vote' ||
-    effect.kind === 'log-statement' ||
-    effect.kind === 'log-proposal'
+    effect.kind === 'log-vote' || effect.kind === 'log-statement' || effect.kind === 'log-proposal'
   );
 }
 
@@ -85,4 +86,3 @@ export async function readCertificate(store: Store, height: number): Promise<Cer
   const bytes = await store.get('certificate', uint64(height));
   return bytes === null ? null : certificateCodec.decode(bytes);
 }
-

@@ -1,4 +1,7 @@
 /** Answer peers who lack blocks or certificates: from memory first, then from disk. */
+
+import type { Certificate } from '../protocol/consensus/message.ts';
+import { blockBytesMax } from '../protocol/params.ts';
 import { serveFromMemory } from '../protocol/replica/serve.ts';
 import type { ReplicaState } from '../protocol/replica/state.ts';
 import {
@@ -8,8 +11,6 @@ import {
   syncRequestCodec,
   syncResponseCodec,
 } from '../protocol/replica/wire.ts';
-import type { Certificate } from '../protocol/consensus/message.ts';
-import { blockBytesMax } from '../protocol/params.ts';
 import type { Store } from './ports.ts';
 import { readBlock, readCertificate, readHeight } from './records.ts';
 

@@ -1,11 +1,11 @@
 /** Define what a block carries: jobs and statements, in one total order. */
 import { type Codec, codec } from '../codec/codec.ts';
-import { bytesUpTo, list, type ShapeOf, struct, union } from '../codec/schema.ts';
+import { type ShapeOf, struct, union } from '../codec/schema.ts';
 import type { Digest } from '../crypto/hash.ts';
 import { signedJobShape } from '../job/job.ts';
 import { signedStatementShape } from '../job/statement.ts';
 import { listRoot } from '../merkle/list.ts';
-import { blockBytesMax, blockItemCountMax, gossipBytesMax } from '../params.ts';
+import { gossipBytesMax } from '../params.ts';
 
 const itemShape = union({
   job: struct({ signed: signedJobShape }),
@@ -15,13 +15,6 @@ const itemShape = union({
 /** One thing that a block orders. */
 export type BlockItem = ShapeOf<typeof itemShape>;
 export const blockItemCodec: Codec<BlockItem> = codec('block item', gossipBytesMax + 64, itemShape);
-
-/** A block's body: its encoded items, so that each can be proved by its bytes. */
-export const bodyCodec: Codec<readonly Uint8Array[]> = codec(
-  'body',
-  blockBytesMax,
-  list(bytesUpTo(gossipBytesMax + 64), blockItemCountMax),
-);
 
 /** The root of a body in its header. */
 export function itemsRoot(items: readonly Uint8Array[]): Digest {

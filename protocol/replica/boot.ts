@@ -31,6 +31,8 @@ export type Kept = {
   readonly finalCertificate: Certificate | null;
   readonly votes: readonly Vote[];
   readonly statements: readonly SignedStatement[];
+  /** Certificates of views from the final block's on. */
+  readonly certificates: readonly Certificate[];
   /** Own proposals above the final block. */
   readonly proposals: readonly SealedBlock[];
   /** Jobs that were open at the final block. */
@@ -42,6 +44,7 @@ export const nothingKept: Kept = {
   finalCertificate: null,
   votes: [],
   statements: [],
+  certificates: [],
   proposals: [],
   jobs: [],
 };
@@ -82,7 +85,7 @@ export function boot(setup: ReplicaSetup, kept: Kept, now: number): Stepped {
     root,
     finalCertificate: kept.finalCertificate,
     signed: kept.votes,
-    certificates: [],
+    certificates: kept.certificates,
     blocks: [],
   });
   const state: ReplicaState = {

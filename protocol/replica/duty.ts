@@ -61,6 +61,7 @@ export function startDuties(state: ReplicaState, chain: ChainState): void {
         drawId: wave.drawId,
         beacon,
         saltKey: keys.keyedHash(saltInput(wave.drawId, job, lane)),
+        patienceMs: Math.max(wave.closeMs - chain.header.timeMs, 1_000),
       };
       state.duties.set(key, { duty, outcome: null });
       state.effects.push({ kind: 'execute', duty });

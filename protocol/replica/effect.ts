@@ -20,6 +20,8 @@ export type Duty = {
   /** The beacon that drew the wave: noise follows from it. */
   readonly beacon: Uint8Array;
   readonly saltKey: Uint8Array;
+  /** Milliseconds after which fetching and running is no longer worth while. */
+  readonly patienceMs: number;
 };
 
 /**
@@ -28,6 +30,8 @@ export type Duty = {
  */
 export type Effect =
   | { readonly kind: 'log-vote'; readonly vote: Vote }
+  /** To be kept no later than the next vote: lost, the chain could not be built upon. */
+  | { readonly kind: 'log-certificate'; readonly certificate: Certificate }
   | { readonly kind: 'log-statement'; readonly signed: SignedStatement }
   | { readonly kind: 'log-proposal'; readonly block: SealedBlock }
   | { readonly kind: 'store-job'; readonly signed: SignedJob }

@@ -189,6 +189,7 @@ export function follow(state: ReplicaState, effect: EngineEffect): void {
       return;
     case 'relay':
       keepCertificate(state, effect.certificate);
+      state.effects.push({ kind: 'log-certificate', certificate: effect.certificate });
       publishBallot(state, { kind: 'certificate', certificate: effect.certificate });
       return;
     case 'repeat':
@@ -211,8 +212,7 @@ export function follow(state: ReplicaState, effect: EngineEffect): void {
       certify(state, effect.certificate);
       return;
     case 'wanted':
-      if (hex(effect.block) !== hex(state.final.hash))
-        want(state, { kind: 'block', hash: effect.block }, null);
+      bringWanted(state, effect.block);
       return;
     case 'equivocation': {
       const { seat, view } = effect.first;
@@ -224,6 +224,20 @@ export function follow(state: ReplicaState, effect: EngineEffect): void {
     default:
       unreachable(effect);
   }
+}
+
+/** Consensus may have dropped a block that we still hold: then it is told again, else asked for. */
+function bringWanted(state: ReplicaState, block: Uint8Array): void {
+  const id = hex(block);
+  if (id === hex(state.final.hash)) return;
+  const entry = state.tree.get(id);
+  if (entry === undefined) {
+    want(state, { kind: 'block', hash: block }, null);
+    return;
+  }
+  const { now } = state;
+  runEngine(state, { kind: 'announced', now, block: entry.ref });
+  if (entry.validated) runEngine(state, { kind: 'validated', now, id });
 }
 
 function publishBallot(state: ReplicaState, ballot: Ballot): void {

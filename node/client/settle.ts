@@ -1,0 +1,56 @@
+/** Finish a job on the client's side: its receipt, audited, and its result. */
+
+import { randomUUID } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CryptoSuite } from '../../protocol/crypto/suite.ts';
+import {
+  type Audit,
+  auditReceipt,
+  type Conclusion,
+  concludeAudit,
+  type FoldOutcome,
+} from '../../protocol/receipt/audit.ts';
+import type { Trust } from '../../protocol/receipt/trust.ts';
+import type { Executor } from '../ports.ts';
+
+/** Milliseconds that the fold of all lanes, or the render, may take. */
+const callMsMax = 60_000;
+
+/** Audits receipt bytes and runs what is left to run. `scratch` must be readable by the executor. */
+export async function settleReceipt(
+  bytes: Uint8Array,
+  trust: Trust | null,
+  parts: {
+    readonly executor: Executor;
+    readonly scratch: string;
+    readonly suite: CryptoSuite;
+    readonly signal: AbortSignal;
+  },
+): Promise<{ readonly audit: Audit; readonly conclusion: Conclusion }> {
+  const audit = auditReceipt(bytes, trust, { suite: parts.suite });
+  const fold = await foldWork(audit, parts);
+  return { audit, conclusion: concludeAudit(audit, { fold }) };
+}
+
+/** Folds and renders what an audit asks for. */
+export async function foldWork(
+  { work }: Audit,
+  {
+    executor,
+    scratch,
+    signal,
+  }: { readonly executor: Executor; readonly scratch: string; readonly signal: AbortSignal },
+): Promise<FoldOutcome> {
+  if (work === null) return { kind: 'not-run', because: 'there is nothing to fold' };
+  const programPath = join(scratch, `${randomUUID()}.wasm`);
+  await writeFile(programPath, work.program);
+  const folded = await executor.fold(programPath, work.values, callMsMax, signal);
+  if (folded.kind === 'local') return { kind: 'not-run', because: folded.reason };
+  if (folded.kind === 'failed') return { kind: 'unrenderable', step: 'fold', class: folded.class };
+  const { parameters } = work;
+  const shown = await executor.render(programPath, parameters, folded.value, callMsMax, signal);
+  if (shown.kind === 'local') return { kind: 'not-run', because: shown.reason };
+  if (shown.kind === 'failed') return { kind: 'unrenderable', step: 'render', class: shown.class };
+  return { kind: 'rendered', result: shown.value };
+}
