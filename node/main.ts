@@ -1,14 +1,16 @@
 /** Run the command that the words name; exit with its code. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { demo } from './cli/commands/demo.ts';
 import { explain } from './cli/commands/explain.ts';
 import { quote } from './cli/commands/quote.ts';
 import { run } from './cli/commands/run.ts';
+import { verify } from './cli/commands/verify.ts';
 import { runCommandLine } from './cli/frame.ts';
 import { flushed, processSurroundings } from './cli/surroundings.ts';
 
 /** All commands, in the order of the help. A command loads what is heavy when it runs. */
-const commands = [run, quote, explain];
+const commands = [run, verify, quote, explain, demo];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
