@@ -54,7 +54,9 @@ export async function runLane(
   const pinned: Uint8Array[] = [];
   const bring = async (cid: Uint8Array, bytesMax: number): Promise<string> => {
     try {
-      await parts.fetch(cid, bytesMax, signal);
+      // Each blob has a window of its own: a large input may be slow, as long as it comes.
+      const patience = AbortSignal.timeout(duty.patienceMs);
+      await parts.fetch(cid, bytesMax, AbortSignal.any([signal, patience]));
       parts.blobs.pin(cid);
       pinned.push(cid);
       const path = await parts.blobs.path(cid);
@@ -93,12 +95,24 @@ async function execute(
   const works: SubtaskWork[] = [];
   const values: Uint8Array[] = [];
   const leaves: LaneLeaf[] = [];
-  for (const subtask of laneSubtasks(job.subtasks, duty.lanes, duty.lane)) {
+  const subtasks = laneSubtasks(job.subtasks, duty.lanes, duty.lane);
+  const gather = (at: number): Promise<readonly ItemSource[]> => {
+    const subtask = subtasks[at];
+    if (subtask === undefined) return Promise.resolve([]);
+    const { first, end } = subtaskItems(items, job.subtasks, subtask);
+    const sources = itemSources(cids, first, end, bring);
+    sources.catch(() => undefined); // Looked at when its turn comes, or never.
+    return sources;
+  };
+  // The items of the next subtask come in while this one is executed.
+  let next = gather(0);
+  for (const [at, subtask] of subtasks.entries()) {
     const { first, end } = subtaskItems(items, job.subtasks, subtask);
     const { beacon, wave, seat } = duty;
     const seed = noiseSeed({ beacon, job: duty.job, subtask, wave, seat });
     const plan = foldPlan(seed, end - first);
-    const sources = await itemSources(cids, first, end, bring);
+    const sources = await next;
+    next = gather(at + 1);
     const { itemWallMs } = parts;
     const run = { programPath, parameters: job.parameters, items: sources, plan, itemWallMs };
     const outcome = await parts.executor.runSubtask(run, signal);

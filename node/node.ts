@@ -136,7 +136,6 @@ export async function startNode(options: NodeOptions): Promise<AnwansiNode> {
   const execute = async (duty: Duty): Promise<void> => {
     const stop = new AbortController();
     running.set(duty.key, stop);
-    const patience = AbortSignal.timeout(duty.patienceMs);
     const outcome = await runLane(
       duty,
       {
@@ -149,7 +148,7 @@ export async function startNode(options: NodeOptions): Promise<AnwansiNode> {
           tell({ kind: 'progress', job: hex(duty.job), seat: duty.seat, items }),
         lie: options.fault === 'wrong-result',
       },
-      AbortSignal.any([stop.signal, patience]),
+      stop.signal,
     );
     if (!stop.signal.aborted) driver.take({ kind: 'executed', key: duty.key, outcome });
   };

@@ -43,7 +43,9 @@ export function startDuties(state: ReplicaState, chain: ChainState): void {
       if (held.outcome !== 'open') continue;
       const wave = currentWave(held);
       const number = held.waves.length - 1;
-      const drawn = held.slots.some((slot) => slot.wave === number && slot.seat === seat);
+      const slot = held.slots.find((one) => one.wave === number && one.seat === seat);
+      // Who has not committed while that was possible has nothing left to do in this wave.
+      const drawn = slot !== undefined && (slot.commit !== null || wave.commitClose === null);
       const key = dutyKey(wave.drawId, job, lane);
       if (!drawn || state.duties.has(key)) continue;
       const signed = state.jobs.get(hex(job));
@@ -98,12 +100,15 @@ export function followDuties(state: ReplicaState): void {
     const forked = lane === null && dutyIsStale(state, held);
     if (ended || forked) {
       mark('R19');
-      state.duties.delete(key);
-      for (const about of ['commit', 'abstain', 'reveal', 'open'])
-        state.said.delete(`${about}/${key}`);
-      state.effects.push({ kind: 'forget', key });
+      dropDuty(state, key);
     }
   }
+}
+
+function dropDuty(state: ReplicaState, key: string): void {
+  state.duties.delete(key);
+  for (const about of ['commit', 'abstain', 'reveal', 'open']) state.said.delete(`${about}/${key}`);
+  state.effects.push({ kind: 'forget', key });
 }
 
 /** A duty of a fork that lost: the final chain is past its draw and knows no such draw. */
@@ -121,6 +126,12 @@ function followDuty(
   const wave = lane.waves[duty.wave];
   const slot = lane.slots.find(({ wave: w, seat }) => w === duty.wave && seat === duty.seat);
   if (wave === undefined || slot === undefined || hex(wave.drawId) !== hex(duty.drawId)) return;
+  if (outcome === null && slot.commit === null && wave.commitClose !== null) {
+    // Too late for this wave: whatever it came to could not be committed to any more.
+    mark('R38');
+    dropDuty(state, duty.key);
+    return;
+  }
   if (outcome === null || slot.abstained !== null) return;
   if (outcome.kind === 'local') {
     if (slot.commit !== null) return;

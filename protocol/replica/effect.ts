@@ -20,20 +20,23 @@ export type Duty = {
   /** The beacon that drew the wave: noise follows from it. */
   readonly beacon: Uint8Array;
   readonly saltKey: Uint8Array;
-  /** Milliseconds after which fetching and running is no longer worth while. */
+  /** Milliseconds after which a blob that nobody gave counts as unavailable. */
   readonly patienceMs: number;
 };
 
 /**
- * Effects are performed in order. After `log` and `store` nothing further is performed before
- * what they name is durable: a vote is on disk before it is on the wire (I5).
+ * Effects are performed in order. What `log-…` and `store-…` name is durable before any later
+ * effect is performed, so that a vote is on disk before it is on the wire (I5); a host may make all
+ * of a step durable at once, in one atomic batch, before it performs the rest.
  */
 export type Effect =
   | { readonly kind: 'log-vote'; readonly vote: Vote }
-  /** To be kept no later than the next vote: lost, the chain could not be built upon. */
-  | { readonly kind: 'log-certificate'; readonly certificate: Certificate }
   | { readonly kind: 'log-statement'; readonly signed: SignedStatement }
   | { readonly kind: 'log-proposal'; readonly block: SealedBlock }
+  /** A certificate that later votes may rest on. */
+  | { readonly kind: 'log-certificate'; readonly certificate: Certificate }
+  /** A block of somebody else that we are about to vote for: it must be here to be served. */
+  | { readonly kind: 'store-block'; readonly block: SealedBlock }
   | { readonly kind: 'store-job'; readonly signed: SignedJob }
   | {
       readonly kind: 'finalize';
@@ -57,7 +60,6 @@ export type Effect =
 
 /** Facts for people and tests. Nothing depends on them. */
 export type Notice =
-  | { readonly kind: 'view'; readonly view: number }
   | { readonly kind: 'block-refused'; readonly height: number; readonly code: string }
   | { readonly kind: 'equivocation'; readonly seat: number; readonly view: number }
   | { readonly kind: 'job-refused'; readonly code: string };

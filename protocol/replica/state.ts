@@ -27,14 +27,22 @@ export type ReplicaRules = {
   readonly engine: EngineRules;
 };
 
-/** A block above the last final one, as far as it is known. */
-export type TreeEntry = {
+/** A header with its leader's signature, and its body once that is here. */
+type Announced = {
   readonly header: Header;
-  readonly ref: BlockRef;
   readonly signature: Uint8Array;
+  /** Digests of the certificates that the leader says it rests on. */
   readonly rests: readonly Uint8Array[];
+  /** Whoever told of it, or null. */
   readonly from: string | null;
+  /** A certificate asked for it, or our own disk: it is no junk. */
+  readonly sure: boolean;
   items: readonly Uint8Array[] | null;
+};
+
+/** A block above the last final one, as far as it is known. */
+export type TreeEntry = Announced & {
+  readonly ref: BlockRef;
   /** The chain with this block applied; null until its parent's is there too. */
   chain: ChainState | null;
   fault: string | null;
@@ -42,22 +50,23 @@ export type TreeEntry = {
 };
 
 /** A header whose parent is not known yet. */
-export type Orphan = {
-  readonly header: Header;
-  readonly signature: Uint8Array;
-  readonly rests: readonly Uint8Array[];
-  readonly from: string | null;
-  items: readonly Uint8Array[] | null;
-};
+export type Orphan = Announced & { readonly id: Hex };
 
-/** A question that is out, or that waits to be asked again. */
+/** A question that is out, or that waits to be asked. */
 export type Wanted = {
   readonly request: SyncRequest;
+  /** The view from which on nobody needs the answer, unless it is certified. */
+  readonly view: number;
+  /** A quorum vouches for what is asked: it exists, and is asked for until it is here. */
+  certified: boolean;
+  /** The proposal that rests on the certificates that are asked for. */
+  readonly about: Hex | null;
+  /** A peer that should know; only the first question prefers it. */
   prefer: string | null;
   /** Id of the question that is out; null while it waits. */
   out: number | null;
+  /** When it is to be asked; while it is out, when it counts as lost. */
   at: number;
-  tries: number;
 };
 
 /** A view that we lead and have not proposed in yet. */
@@ -65,11 +74,18 @@ export type Leadership = {
   readonly view: number;
   readonly parent: BlockRef;
   readonly rests: readonly Uint8Array[];
-  readonly since: number;
 };
 
 /** One lane that we were drawn for, and how far we are with it. */
-export type DutyState = { readonly duty: Duty; outcome: LaneOutcome | null };
+export type DutyState = {
+  readonly duty: Duty;
+  /** Height of the block that drew it. */
+  readonly drawnHeight: number;
+  outcome: LaneOutcome | null;
+};
+
+/** A block that a Final certificate names, and that certificate. */
+export type Certified = { readonly id: Hex; readonly certificate: Certificate };
 
 /**
  * Everything a replica remembers. It belongs to {@link step}, which consumes it: after a step only
@@ -79,18 +95,25 @@ export type ReplicaState = {
   readonly rules: ReplicaRules;
   now: number;
   engine: EngineState;
-  /** The chain at the last final block, and that block's Final certificate. */
+  /** The chain at the last final block, that block as consensus sees it, its certificate. */
   final: ChainState;
+  finalRef: BlockRef;
   finalCertificate: Certificate | null;
-  finalAt: number;
   readonly tree: Map<Hex, TreeEntry>;
   readonly orphans: Map<Hex, Orphan>;
-  /** Certificates above the last final block, by digest, for peers that ask. */
+  /** Blocks in tree and orphans that nothing vouches for, by view. */
+  unsure: Map<number, number>;
+  /** Own and adopted certificates from the last final block on, by digest, for peers that ask. */
   readonly certificates: Map<Hex, { readonly view: number; readonly certificate: Certificate }>;
   readonly wanted: Map<string, Wanted>;
   readonly asked: Map<number, string>;
-  /** A certified final block whose chain is not at hand yet. */
-  certified: { readonly id: Hex; readonly certificate: Certificate } | null;
+  /** The view up to which bodies have been asked for. */
+  reachedView: number;
+  /** The highest Final-certified block, and one below it, whose chains are not at hand yet. */
+  certified: Certified | null;
+  stretch: Certified | null;
+  /** Blocks here of which consensus is to be told once more. */
+  recalled: Hex[];
   leadership: Leadership | null;
   /** Views in which we have proposed, with the block: never two in one view. */
   readonly proposed: Map<number, Hex>;
@@ -103,6 +126,8 @@ export type ReplicaState = {
   repeatAt: number;
   busy: boolean;
   nextId: number;
+  /** Who sent the input at hand, if it came from a peer. */
+  source: string | null;
   /** Effects of the step at hand. */
   effects: Effect[];
 };

@@ -1,20 +1,16 @@
 /** Grow the tree of blocks above the last final one: headers, bodies, applied chains. */
 import { mark } from '../assert.ts';
-import { type Hex, hex, sameBytes } from '../brand.ts';
+import { type Hex, hex, sameBytes, unhex } from '../brand.ts';
 import type { BlockRef } from '../consensus/message.ts';
+import { blocksKeptMax, named, windowViews } from '../consensus/state.ts';
+import type { Digest } from '../crypto/hash.ts';
 import { itemsRoot } from '../ledger/block.ts';
 import type { ChainState } from '../ledger/chain.ts';
 import { type Header, headerHash } from '../ledger/header.ts';
 import { applyBlock } from '../ledger/transition.ts';
 import type { Orphan, ReplicaState, TreeEntry } from './state.ts';
-import { want } from './want.ts';
+import { wantBlock } from './want.ts';
 import type { SealedBlock } from './wire.ts';
-
-/** Blocks above the final one that are kept, and headers without a known parent. */
-export const treeBlockCountMax = 1_024;
-const orphanCountMax = 256;
-/** Missing ancestors that are asked for one by one; above that, a stretch is asked for. */
-const stepwiseHeightMax = 3;
 
 /** A block as consensus sees it. */
 export function blockRef(header: Header, id: Hex, parentView: number): BlockRef {
@@ -24,12 +20,12 @@ export function blockRef(header: Header, id: Hex, parentView: number): BlockRef 
 
 /** The chain at a block that is final or applied; null otherwise. */
 export function chainAt(state: ReplicaState, id: Hex): ChainState | null {
-  if (id === hex(state.final.hash)) return state.final;
+  if (id === state.finalRef.id) return state.final;
   return state.tree.get(id)?.chain ?? null;
 }
 
 function viewOf(state: ReplicaState, id: Hex): number | null {
-  if (id === hex(state.final.hash)) return state.final.header.view;
+  if (id === state.finalRef.id) return state.finalRef.view;
   return state.tree.get(id)?.header.view ?? null;
 }
 
@@ -40,132 +36,186 @@ export type Arrival = {
   readonly rests: readonly Uint8Array[];
   readonly items: readonly Uint8Array[] | null;
   readonly from: string | null;
+  /** Whether a certificate, or our own disk, vouches for it. */
+  readonly sure: boolean;
 };
 
 /**
  * Takes a header in. Returns the entries that consensus has to hear of, parents first.
- * @see spec/protocol/replica.md R11 to R15
+ * @see spec/protocol/replica.md R11 to R16
  */
 export function takeBlock(state: ReplicaState, arrival: Arrival): readonly TreeEntry[] {
   const { header } = arrival;
-  const id = hex(headerHash(header));
-  if (header.height <= state.final.header.height) return [];
-  const known = state.tree.get(id);
-  if (known !== undefined) {
+  if (header.height <= state.finalRef.height || header.view <= state.finalRef.view) {
     mark('R11');
-    takeBody(state, known, arrival.items);
     return [];
   }
-  const parentView = viewOf(state, hex(header.parent));
+  const id = hex(headerHash(header));
+  const known = state.tree.get(id) ?? state.orphans.get(id);
+  if (known !== undefined) {
+    mark('R12');
+    takeBody(state, id, known, arrival.items);
+    return [];
+  }
+  const { view } = header;
+  const sure = arrival.sure || named(state.engine, id, view) || state.certified?.id === id;
+  if (!sure) {
+    const count = state.unsure.get(view) ?? 0;
+    const farthest = state.engine.view + windowViews(state.rules.engine.seats);
+    if (count >= blocksKeptMax || view > farthest) {
+      mark('R13');
+      return [];
+    }
+    state.unsure.set(view, count + 1);
+  }
+  return place(state, { ...arrival, sure, id, items: null }, arrival.items);
+}
+
+/** Puts a new header under its parent, and under it the orphans that waited for it. */
+function place(
+  state: ReplicaState,
+  orphan: Orphan,
+  items: readonly Uint8Array[] | null,
+): readonly TreeEntry[] {
+  const parentView = viewOf(state, hex(orphan.header.parent));
   if (parentView === null) {
-    keepOrphan(state, id, arrival);
+    keepOrphan(state, orphan, items);
     return [];
   }
-  if (state.tree.size >= treeBlockCountMax) return [];
-  mark('R12');
-  const entry: TreeEntry = {
-    header,
-    ref: blockRef(header, id, parentView),
-    signature: arrival.signature,
-    rests: arrival.rests,
-    from: arrival.from,
-    items: null,
-    chain: null,
-    fault: null,
-    validated: false,
-  };
+  const placed = [enter(state, orphan, parentView, items)];
+  if (state.orphans.size === 0) return placed;
+  const children = new Map<Hex, Orphan[]>();
+  for (const waiting of state.orphans.values()) {
+    const parent = hex(waiting.header.parent);
+    children.set(parent, [...(children.get(parent) ?? []), waiting]);
+  }
+  for (const entry of placed)
+    for (const child of children.get(entry.ref.id) ?? []) {
+      state.orphans.delete(child.id);
+      placed.push(enter(state, child, entry.ref.view, child.items));
+    }
+  return placed;
+}
+
+function enter(
+  state: ReplicaState,
+  { id, ...announced }: Orphan,
+  parentView: number,
+  items: readonly Uint8Array[] | null,
+): TreeEntry {
+  mark('R15');
+  const { header } = announced;
+  const ref = blockRef(header, id, parentView);
+  const entry: TreeEntry = { ...announced, ref, chain: null, fault: null, validated: false };
   state.tree.set(id, entry);
-  takeBody(state, entry, arrival.items);
-  if (entry.items === null) want(state, { kind: 'block', hash: headerHash(header) }, arrival.from);
-  return [entry, ...adopt(state, id)];
+  takeBody(state, id, entry, items);
+  if (entry.items === null) wantBody(state, entry);
+  return entry;
 }
 
-function keepOrphan(state: ReplicaState, id: Hex, arrival: Arrival): void {
-  mark('R13');
-  const { header } = arrival;
-  const gap = header.height - state.final.header.height;
-  if (gap <= 1) return; // Its parent would have to be our final block, and is not.
-  if (!state.orphans.has(id)) {
-    if (state.orphans.size >= orphanCountMax) dropOrphan(state);
-    state.orphans.set(id, { ...arrival });
-  }
-  if (gap > stepwiseHeightMax)
-    want(state, { kind: 'final', from: state.final.header.height + 1 }, arrival.from);
-  if (!state.tree.has(hex(header.parent)))
-    want(state, { kind: 'block', hash: header.parent }, arrival.from);
+function keepOrphan(
+  state: ReplicaState,
+  orphan: Orphan,
+  items: readonly Uint8Array[] | null,
+): void {
+  const { header, id } = orphan;
+  // Its parent would have to be our final block, and is not.
+  if (header.height <= state.finalRef.height + 1) return;
+  mark('R14');
+  state.orphans.set(id, orphan);
+  takeBody(state, id, orphan, items);
+  wantParent(state, orphan);
 }
 
-function dropOrphan(state: ReplicaState): void {
-  let lowest: [Hex, Orphan] | null = null;
-  for (const entry of state.orphans)
-    if (lowest === null || entry[1].header.height < lowest[1].header.height) lowest = entry;
-  if (lowest !== null) state.orphans.delete(lowest[0]);
+/** Whether a view is the current one or the next: what others propose in it may be voted on soon. */
+export function isNear(state: ReplicaState, view: number): boolean {
+  return view >= state.engine.view && view <= state.engine.view + 1;
 }
 
-function adopt(state: ReplicaState, parent: Hex): readonly TreeEntry[] {
-  const found: TreeEntry[] = [];
-  for (const [id, orphan] of [...state.orphans]) {
-    if (hex(orphan.header.parent) !== parent) continue;
-    state.orphans.delete(id);
-    found.push(...takeBlock(state, orphan));
-  }
-  return found;
+function wantBody(state: ReplicaState, { header, ref, from, sure }: TreeEntry): void {
+  if (sure || isNear(state, header.view))
+    wantBlock(state, unhex(ref.id) as Digest, { view: header.view, certified: sure, from });
+}
+
+function wantParent(state: ReplicaState, { header, from, sure }: Orphan): void {
+  if (state.orphans.has(hex(header.parent))) return;
+  if (sure || isNear(state, header.view))
+    wantBlock(state, header.parent as Digest, { view: header.view, certified: sure, from });
+}
+
+/**
+ * Asks for what came in too early to be asked for, when its view has come near.
+ * @see spec/protocol/replica.md R21
+ */
+export function wantReached(state: ReplicaState): void {
+  if (state.reachedView === state.engine.view) return;
+  state.reachedView = state.engine.view;
+  mark('R21');
+  for (const entry of state.tree.values()) if (entry.items === null) wantBody(state, entry);
+  for (const orphan of state.orphans.values()) wantParent(state, orphan);
 }
 
 function takeBody(
   state: ReplicaState,
-  entry: TreeEntry,
+  id: Hex,
+  holder: TreeEntry | Orphan,
   items: readonly Uint8Array[] | null,
 ): void {
-  if (entry.items !== null || items === null) return;
+  if (items === null) return;
   // A body that does not belong to the header says nothing about the block: it is asked for again.
-  if (!sameBytes(itemsRoot(items), entry.header.itemsRoot)) return;
-  mark('R14');
-  entry.items = items;
-  state.wanted.delete(`block/${entry.ref.id}`);
+  if (holder.items === null && sameBytes(itemsRoot(items), holder.header.itemsRoot)) {
+    mark('R16');
+    holder.items = items;
+  }
+  if (holder.items !== null) state.wanted.delete(`block/${id}`);
 }
 
 /**
  * Applies every block whose parent is applied, and returns those that are newly valid by the
  * clock too. A block from the future is held, not refused.
+ * @see spec/protocol/replica.md R17 to R19
  */
 export function applyReady(state: ReplicaState): readonly TreeEntry[] {
   const valid: TreeEntry[] = [];
   const slack = state.rules.ledger.genesis.parameters.clockSlackMs;
-  let progress = true;
-  while (progress) {
-    progress = false;
-    for (const entry of state.tree.values()) {
-      if (entry.chain === null && entry.fault === null && entry.items !== null) {
-        const parent = chainAt(state, entry.ref.parent);
-        if (parent === null) continue;
-        const applied = applyBlock(parent, entry.header, entry.items, state.rules.ledger);
-        progress = true;
-        if (applied.ok) entry.chain = applied.chain;
-        else {
-          entry.fault = applied.code;
-          const { height } = entry.header;
-          const notice = { kind: 'block-refused', height, code: applied.code } as const;
-          state.effects.push({ kind: 'notice', notice });
-        }
-      }
-      if (entry.chain === null || entry.validated) continue;
-      if (entry.header.timeMs > state.now + slack) {
-        mark('R15');
-        continue;
-      }
-      if (!ancestorsValidated(state, entry)) continue;
-      entry.validated = true;
-      progress = true;
-      valid.push(entry);
+  // Parents stand before their children: one pass does all.
+  for (const entry of state.tree.values()) {
+    if (entry.chain === null) apply(state, entry);
+    if (entry.chain === null || entry.validated) continue;
+    if (entry.header.timeMs > state.now + slack) {
+      mark('R18');
+      continue;
     }
+    if (!parentValidated(state, entry)) continue;
+    mark('R19');
+    entry.validated = true;
+    valid.push(entry);
   }
   return valid;
 }
 
-function ancestorsValidated(state: ReplicaState, entry: TreeEntry): boolean {
-  if (entry.ref.parent === hex(state.final.hash)) return true;
-  return state.tree.get(entry.ref.parent)?.validated ?? false;
+function apply(state: ReplicaState, entry: TreeEntry): void {
+  if (entry.fault !== null || entry.items === null) return;
+  const parent = chainAt(state, entry.ref.parent);
+  if (parent === null) return;
+  const applied = applyBlock(parent, entry.header, entry.items, state.rules.ledger);
+  if (applied.ok) {
+    entry.chain = applied.chain;
+    return;
+  }
+  mark('R17');
+  entry.fault = applied.code;
+  const notice = {
+    kind: 'block-refused',
+    height: entry.header.height,
+    code: applied.code,
+  } as const;
+  state.effects.push({ kind: 'notice', notice });
+}
+
+function parentValidated(state: ReplicaState, { ref }: TreeEntry): boolean {
+  if (ref.parent === state.finalRef.id) return true;
+  return state.tree.get(ref.parent)?.validated ?? false;
 }
 
 /** Adds a block that we made ourselves. */
@@ -176,19 +226,17 @@ export function addOwnBlock(
   chain: ChainState,
   parentView: number,
 ): TreeEntry {
-  const id = hex(chain.hash);
   const entry: TreeEntry = {
-    header: block.header,
-    ref: blockRef(block.header, id, parentView),
-    signature: block.signature,
+    ...block,
+    ref: blockRef(block.header, hex(chain.hash), parentView),
     rests,
     from: null,
-    items: block.items,
+    sure: true,
     chain,
     fault: null,
     validated: true,
   };
-  state.tree.set(id, entry);
+  state.tree.set(entry.ref.id, entry);
   return entry;
 }
 
@@ -196,8 +244,8 @@ export function addOwnBlock(
 export function nextHeldAt(state: ReplicaState): number | null {
   const slack = state.rules.ledger.genesis.parameters.clockSlackMs;
   let at: number | null = null;
-  for (const entry of state.tree.values())
-    if (entry.chain !== null && !entry.validated && entry.header.timeMs > state.now + slack)
-      at = Math.min(at ?? entry.header.timeMs - slack, entry.header.timeMs - slack);
+  for (const { chain, validated, header } of state.tree.values())
+    if (chain !== null && !validated && header.timeMs > state.now + slack)
+      at = Math.min(at ?? header.timeMs - slack, header.timeMs - slack);
   return at;
 }

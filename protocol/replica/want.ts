@@ -1,11 +1,13 @@
 /** Ask peers for what is missing, one question out at a time for each thing, until it is here. */
 import { mark, unreachable } from '../assert.ts';
-import { hex } from '../brand.ts';
-import type { ReplicaState } from './state.ts';
+import { type Hex, hex } from '../brand.ts';
+import { follows } from '../consensus/chain.ts';
+import type { Digest } from '../crypto/hash.ts';
+import type { ReplicaState, Wanted } from './state.ts';
 import type { SyncRequest } from './wire.ts';
 
-const wantedCountMax = 1_024;
-const triesMax = 64;
+/** Retries in which a question that is out counts as lost: its host may have dropped the answer. */
+const lostRetryCount = 32;
 
 /** Names a question by what it asks for. */
 export function wantKey(request: SyncRequest): string {
@@ -21,47 +23,103 @@ export function wantKey(request: SyncRequest): string {
   }
 }
 
-/** Wants something; asks at once unless the same question is out. */
-export function want(state: ReplicaState, request: SyncRequest, prefer: string | null): void {
-  const key = wantKey(request);
-  if (state.wanted.has(key) || state.wanted.size >= wantedCountMax) return;
-  state.wanted.set(key, { request, prefer, out: null, at: state.now, tries: 0 });
+/** What is known of a block that is missing. */
+export type Missing = {
+  /** A view in which it was named. */
+  readonly view: number;
+  readonly certified: boolean;
+  readonly from: string | null;
+};
+
+/** Wants a block, header and body. */
+export function wantBlock(
+  state: ReplicaState,
+  hash: Digest,
+  { view, certified, from }: Missing,
+): void {
+  want(state, { kind: 'block', hash }, { view, certified, about: null, prefer: from });
 }
 
-/** Asks every question that is due. */
+/** Wants the certificates that a proposal names. */
+export function wantCertificates(
+  state: ReplicaState,
+  ids: readonly Uint8Array[],
+  { about, view, from }: { about: Hex; view: number; from: string | null },
+): void {
+  want(state, { kind: 'certificates', ids }, { view, certified: false, about, prefer: from });
+}
+
+/** Wants the final blocks above our own. */
+export function wantFinal(state: ReplicaState): void {
+  const from = state.finalRef.height + 1;
+  const known = state.wanted.get('final');
+  if (known?.request.kind === 'final' && known.request.from !== from) state.wanted.delete('final');
+  const { view } = state.engine;
+  want(state, { kind: 'final', from }, { view, certified: true, about: null, prefer: null });
+}
+
+type Need = Pick<Wanted, 'view' | 'certified' | 'about' | 'prefer'>;
+
+function want(state: ReplicaState, request: SyncRequest, need: Need): void {
+  const key = wantKey(request);
+  const known = state.wanted.get(key);
+  if (known === undefined) {
+    state.wanted.set(key, { request, ...need, out: null, at: state.now });
+    return;
+  }
+  if (!need.certified || known.certified) return;
+  // A quorum has it: the first question may have gone to the one who hides it.
+  known.certified = true;
+}
+
+/**
+ * Asks every question that is due, and forgets those whose answer nobody needs any more.
+ * @see spec/protocol/replica.md R25, R26, R27
+ */
 export function askDue(state: ReplicaState): void {
   for (const [key, wanted] of state.wanted) {
-    if (wanted.out !== null || wanted.at > state.now) continue;
-    mark('R16');
+    if (isNeedless(state, wanted)) {
+      mark('R27');
+      if (wanted.out !== null) state.asked.delete(wanted.out);
+      state.wanted.delete(key);
+      continue;
+    }
+    if (wanted.at > state.now) continue;
+    if (wanted.out !== null) {
+      mark('R26');
+      state.asked.delete(wanted.out);
+    }
+    mark('R25');
     wanted.out = state.nextId++;
+    wanted.at = state.now + lostRetryCount * state.rules.retryMs;
     state.asked.set(wanted.out, key);
-    state.effects.push({
-      kind: 'request',
-      id: wanted.out,
-      prefer: wanted.tries === 0 ? wanted.prefer : null,
-      request: wanted.request,
-    });
+    const { out: id, prefer, request } = wanted;
+    wanted.prefer = null;
+    state.effects.push({ kind: 'request', id, prefer, request });
   }
 }
 
-/** Notes that a question came back; it is asked again later unless somebody drops it. */
-export function answered(state: ReplicaState, id: number): SyncRequest | null {
+function isNeedless(state: ReplicaState, { view, certified, about }: Wanted): boolean {
+  if (certified) return view <= state.finalRef.view;
+  if (view < state.engine.view) return true;
+  const entry = about === null ? undefined : state.tree.get(about);
+  return entry !== undefined && follows(state.engine, entry.ref);
+}
+
+/** Notes that a question came back: unless what it asked for is here, it is asked again later. */
+export function answered(state: ReplicaState, id: number): Wanted | null {
   const key = state.asked.get(id);
   state.asked.delete(id);
   const wanted = key === undefined ? undefined : state.wanted.get(key);
-  if (wanted === undefined || key === undefined || wanted.out !== id) return null;
+  if (wanted === undefined || wanted.out !== id) return null;
   wanted.out = null;
-  wanted.tries += 1;
   wanted.at = state.now + state.rules.retryMs;
-  if (wanted.tries >= triesMax) state.wanted.delete(key);
-  mark('R17');
-  return wanted.request;
+  return wanted;
 }
 
 /** When the next question is due. */
 export function nextAskAt(state: ReplicaState): number | null {
   let at: number | null = null;
-  for (const wanted of state.wanted.values())
-    if (wanted.out === null) at = Math.min(at ?? wanted.at, wanted.at);
+  for (const wanted of state.wanted.values()) at = Math.min(at ?? wanted.at, wanted.at);
   return at;
 }
