@@ -1,4 +1,4 @@
-/** State what the driver needs from the world: a network, a store, blobs, an executor, a clock. */
+/** State what the driver needs: a network, a store, blobs, an executor, a clock. */
 import type { Verdict } from '../protocol/errors.ts';
 import type { Topic } from '../protocol/replica/input.ts';
 

@@ -1,4 +1,4 @@
-/** Gather what a receipt is issued from: the store's blocks, and the lanes' results from peers. */
+/** Gather what a receipt is issued from: blocks of the store, results from peers. */
 import type { LaneLeaf } from '../protocol/algebra/result.ts';
 import { laneLeafCodec } from '../protocol/algebra/result.ts';
 import { sameBytes } from '../protocol/brand.ts';

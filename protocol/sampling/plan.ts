@@ -1,4 +1,4 @@
-/** Plan a draw: seats assumed adversarial, seats of a lane, lanes, and the bound that follows. */
+/** Plan a draw: seats assumed adversarial, seats of a lane, lanes, and the bound. */
 import { assert, mark } from '../assert.ts';
 import { type Ratio, ratio } from '../ratio.ts';
 import { type AcceptTable, jointBound, laneBound, laneTable } from './accept.ts';
