@@ -1,17 +1,18 @@
 /** Run subtasks of a receipt again on this machine, from the reader's own copy of the input. */
-import { createReadStream } from 'node:fs';
+
 import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { tryDecode } from '../../protocol/codec/codec.ts';
 import type { SubtaskResult } from '../../protocol/algebra/result.ts';
+import { subtaskWork } from '../../protocol/algebra/work.ts';
+import { tryDecode } from '../../protocol/codec/codec.ts';
 import { Cutter } from '../../protocol/execution/cut.ts';
 import { programManifest } from '../../protocol/execution/manifest.ts';
 import { blobCid } from '../../protocol/merkle/blob.ts';
 import type { Audit } from '../../protocol/receipt/audit.ts';
 import { receiptCodec } from '../../protocol/receipt/receipt.ts';
 import type { ReexecutionTask } from '../../protocol/receipt/reexecution.ts';
-import { subtaskWork } from '../../protocol/algebra/work.ts';
 import type { Executor, ItemSource } from '../ports.ts';
 import { checkInput } from './input.ts';
 
@@ -81,7 +82,9 @@ async function runTask(
   const plan: number[] = [];
   for (let item = first; item < end; item++) {
     items.push(
-      sources === null ? { kind: 'generated', index: item } : { kind: 'file', path: sources[item]! },
+      sources === null
+        ? { kind: 'generated', index: item }
+        : { kind: 'file', path: sources[item]! },
     );
     // Any order and bracket come to the same: the plain one will do.
     plan.push(item - first);
