@@ -21,6 +21,7 @@ import { contractsOf } from './contracts.ts';
 import { nativeSha256, nativeSuite, rememberingSuite } from './crypto.ts';
 import { type Driver, drive, type Happening } from './driver.ts';
 import { type FaultName, faultyNetwork } from './faults.ts';
+import { headerHistory } from './history.ts';
 import { runLane } from './lane.ts';
 import { answerBlob, fetchBlob } from './network/blobs.ts';
 import type { Executor, Network, Topic } from './ports.ts';
@@ -100,7 +101,8 @@ export async function startNode(options: NodeOptions): Promise<AnwansiNode> {
   const tell = (event: NodeEvent): void => {
     for (const listener of listeners) listener(event);
   };
-  const hashes: Uint8Array[] = [genesisChain(rules).hash];
+  const history = headerHistory();
+  history.append(genesisChain(rules).hash);
   const running = new Map<string, AbortController>();
   const work = new Set<Promise<void>>();
 
@@ -199,7 +201,7 @@ export async function startNode(options: NodeOptions): Promise<AnwansiNode> {
         running.delete(effect.key);
         return;
       case 'finalize':
-        for (const { header } of effect.blocks) hashes[header.height] = headerHash(header);
+        for (const { header } of effect.blocks) history.append(headerHash(header));
         tell({ kind: 'final', chain: effect.chain });
         return;
       case 'notice':
@@ -256,7 +258,7 @@ export async function startNode(options: NodeOptions): Promise<AnwansiNode> {
         blobs,
         chain,
         certificate,
-        headerHash: (height) => hashes[height] ?? null,
+        history,
         fetch: (cid, bytesMax) => fetch(cid, bytesMax, signal),
       });
     },

@@ -1,6 +1,7 @@
 /** Gather what a receipt is issued from: blocks of the store, results from peers. */
 import type { LaneLeaf } from '../protocol/algebra/result.ts';
 import { laneLeafCodec } from '../protocol/algebra/result.ts';
+import { assert } from '../protocol/assert.ts';
 import { sameBytes } from '../protocol/brand.ts';
 import { tryDecode } from '../protocol/codec/codec.ts';
 import type { Certificate } from '../protocol/consensus/message.ts';
@@ -15,9 +16,9 @@ import { listBlobBytesMax, verifyListBlob } from '../protocol/merkle/blob.ts';
 import { listCid } from '../protocol/merkle/cid.ts';
 import { programBytesMax, valueBytesMax } from '../protocol/params.ts';
 import { ReceiptError } from '../protocol/receipt/error.ts';
+import type { History } from '../protocol/receipt/inclusion.ts';
 import { issueReceipt, type LanePiece } from '../protocol/receipt/issue.ts';
 import { receiptCodec } from '../protocol/receipt/receipt.ts';
-import { assert } from '../protocol/assert.ts';
 import type { Store } from './ports.ts';
 import { rootWithMerkletreejs } from './prover.ts';
 import { readBlock } from './records.ts';
@@ -30,8 +31,8 @@ export type ReceiptParts = {
   readonly blobs: Blobs;
   readonly chain: ChainState;
   readonly certificate: Certificate;
-  /** Hash of the final header at a height. */
-  readonly headerHash: (height: number) => Uint8Array | null;
+  /** Hashes of the final headers. */
+  readonly history: History;
   readonly fetch: (cid: Uint8Array, bytesMax: number) => Promise<void>;
 };
 
@@ -62,7 +63,7 @@ export async function makeReceipt(job: Uint8Array, parts: ReceiptParts): Promise
     final: chain.header,
     certificate,
     map: chain.map,
-    history: { hash: parts.headerHash, subtree: () => null },
+    history: parts.history,
     header: (height) => headers.get(height) ?? null,
     body: (height) => bodies.get(height) ?? null,
     lanes,
@@ -72,7 +73,10 @@ export async function makeReceipt(job: Uint8Array, parts: ReceiptParts): Promise
 }
 
 /** The roots that the receipt rests on, built a second time by another implementation. */
-function crossCheck(bodies: ReadonlyMap<number, readonly Uint8Array[]>, headers: ReadonlyMap<number, Header>): void {
+function crossCheck(
+  bodies: ReadonlyMap<number, readonly Uint8Array[]>,
+  headers: ReadonlyMap<number, Header>,
+): void {
   for (const [height, items] of bodies)
     assert(
       items.length === 0 || sameBytes(rootWithMerkletreejs(items), headers.get(height)!.itemsRoot),

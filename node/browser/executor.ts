@@ -1,0 +1,106 @@
+/** Fold and render what an audit leaves to do, in a web page, without ever waiting for ever. */
+import { valueBytesMax } from '../../protocol/params.ts';
+import type { FoldOutcome, FoldWork } from '../../protocol/receipt/audit.ts';
+import type { WorkerAnswer, WorkerTask } from './worker.ts';
+
+/** Milliseconds that the fold of all lanes, or the render, may take: as in the client of a node. */
+const callMsMax = 60_000;
+
+export type PageSandbox = {
+  /**
+   * `worker.ts` with its imports as one classic script. A page that is one file carries it as a
+   * text; its policy must allow `worker-src blob:` and `script-src 'wasm-unsafe-eval'`.
+   */
+  readonly workerSource: string;
+  /** Milliseconds in the place of a minute, each for the fold and for the render. */
+  readonly wallMs?: number;
+};
+
+/** What we use of a browser's workers: their types come only with those of browsers. */
+declare class Worker {
+  constructor(url: string);
+  onmessage: ((event: { readonly data: unknown }) => void) | null;
+  onmessageerror: (() => void) | null;
+  onerror: ((event: { readonly message?: string; preventDefault(): void }) => void) | null;
+  postMessage(task: WorkerTask): void;
+  terminate(): void;
+}
+
+/**
+ * Folds and renders in a worker of its own, which is gone when this resolves. Never rejects: what
+ * this browser cannot run, or not in time, is `not-run`.
+ * @param work - What the audit left to do; null where it left nothing.
+ */
+export async function foldAndRender(
+  work: FoldWork | null,
+  { workerSource, wallMs = callMsMax }: PageSandbox,
+): Promise<FoldOutcome> {
+  if (work === null) return { kind: 'not-run', because: 'there is nothing to fold' };
+  const { program, parameters, values } = work;
+  const url = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }));
+  let worker: Worker | null = null;
+  try {
+    worker = new Worker(url);
+    const folded = await ask(worker, { kind: 'fold', program, values }, wallMs);
+    if (folded.kind !== 'value') return withoutResult('fold', folded);
+    const { value } = folded;
+    const shown = await ask(worker, { kind: 'render', program, parameters, value }, wallMs);
+    if (shown.kind !== 'value') return withoutResult('render', shown);
+    return { kind: 'rendered', result: shown.value };
+  } catch (error) {
+    // No workers here, a policy that forbids them, or memory that this browser does not have.
+    return { kind: 'not-run', because: error instanceof Error ? error.message : String(error) };
+  } finally {
+    worker?.terminate();
+    URL.revokeObjectURL(url);
+  }
+}
+
+function withoutResult(
+  step: 'fold' | 'render',
+  answer: Exclude<WorkerAnswer, { readonly kind: 'value' }>,
+): FoldOutcome {
+  return answer.kind === 'failed'
+    ? { kind: 'unrenderable', step, class: answer.class }
+    : { kind: 'not-run', because: answer.reason };
+}
+
+/** Asks a worker once. It is not to be asked again after any other answer than a value. */
+function ask(worker: Worker, task: WorkerTask, wallMs: number): Promise<WorkerAnswer> {
+  const local = (reason: string): WorkerAnswer => ({ kind: 'local', reason });
+  return new Promise((resolve, reject) => {
+    const settle = (answer: WorkerAnswer): void => {
+      clearTimeout(timer);
+      resolve(answer);
+    };
+    const timer = setTimeout(() => settle(local(`nothing came back within ${wallMs} ms`)), wallMs);
+    worker.onmessage = ({ data }) =>
+      settle(isAnswer(data) ? data : local('the worker spoke nonsense'));
+    worker.onmessageerror = () => settle(local('what the worker said could not be read'));
+    worker.onerror = (event) => {
+      event.preventDefault();
+      settle(local(event.message ?? 'the worker did not start'));
+    };
+    try {
+      worker.postMessage(task);
+    } catch (error) {
+      clearTimeout(timer);
+      reject(error);
+    }
+  });
+}
+
+/** Whether something is an answer. A program that broke out of its instance may say anything. */
+function isAnswer(data: unknown): data is WorkerAnswer {
+  const answer = data as Partial<Record<'kind' | 'value' | 'class' | 'reason', unknown>> | null;
+  switch (answer?.kind) {
+    case 'value':
+      return answer.value instanceof Uint8Array && answer.value.length <= valueBytesMax;
+    case 'failed':
+      return answer.class === 'trap' || answer.class === 'bad-value';
+    case 'local':
+      return typeof answer.reason === 'string';
+    default:
+      return false;
+  }
+}
