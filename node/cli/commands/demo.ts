@@ -3,11 +3,12 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadProgram } from '../../client/program.ts';
 import type { Wish } from '../../client/prepare.ts';
+import { loadProgram } from '../../client/program.ts';
+import type { Embedded } from '../../embedded.ts';
 import { type Context, defineCommand } from '../command.ts';
 import { CliError, exitCodes } from '../error.ts';
-import { type FinishedJob, runJob, startNetwork } from '../run-job.ts';
+import type { FinishedJob } from '../run-job.ts';
 import { verifyFile } from './verify.ts';
 
 const specFolder = fileURLToPath(new URL('../../../spec/', import.meta.url));
@@ -20,6 +21,7 @@ export const demo = defineCommand({
   summary: 'Count primes, then the words of our own specification, and verify both receipts.',
   examples: [['anwansi demo', 'Seven validators on loopback, half a minute.']],
   run: async (context) => {
+    const { startNetwork } = await import('../run-job.ts');
     const { output, onExit } = context;
     const folder = await mkdtemp(join(tmpdir(), 'anwansi-demo-'));
     onExit(() => rm(folder, { recursive: true, force: true }));
@@ -67,9 +69,10 @@ export const demo = defineCommand({
 async function runAndVerify(
   wish: Wish,
   receiptFile: string,
-  network: Awaited<ReturnType<typeof startNetwork>>,
+  network: Embedded,
   context: Context,
 ): Promise<{ readonly job: FinishedJob; readonly text: string }> {
+  const { runJob } = await import('../run-job.ts');
   const job = await runJob(wish, network, context);
   await writeFile(receiptFile, job.receipt);
   const { conclusion } = await verifyFile(receiptFile, 'dev', context);
@@ -102,4 +105,3 @@ async function writeSpecification(file: string): Promise<number> {
   await writeFile(file, text);
   return text.toString('latin1').match(/[A-Za-z0-9\x80-\xff]+/g)?.length ?? 0;
 }
-

@@ -15,7 +15,7 @@ import { loadProgram } from '../../client/program.ts';
 import { faultNames } from '../../faults.ts';
 import { type Context, defineCommand } from '../command.ts';
 import { CliError, exitCodes, usageError } from '../error.ts';
-import { checkWish, type FinishedJob, runJob, shortId, startNetwork } from '../run-job.ts';
+import type { FinishedJob } from '../run-job.ts';
 import { parseAdversary, parseLoss } from '../wish.ts';
 
 export const run = defineCommand({
@@ -91,6 +91,8 @@ export const run = defineCommand({
     receipt: { kind: 'path', placeholder: 'FILE', describe: 'Where the receipt goes.' },
   },
   run: async (context, values) => {
+    // Loaded when it is needed: help and explanations come at once.
+    const { checkWish, runJob, shortId, startNetwork } = await import('../run-job.ts');
     const { output, resolvePath } = context;
     const faulty = checkFaults(values);
     const program = await loadProgram(values.program, resolvePath);

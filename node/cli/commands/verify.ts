@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hex } from '../../../protocol/brand.ts';
+import { assuranceSentence } from '../../../protocol/receipt/assurance.ts';
 import {
   type Audit,
   type AuditOutcome,
@@ -11,11 +12,10 @@ import {
   type Conclusion,
   concludeAudit,
 } from '../../../protocol/receipt/audit.ts';
-import { assuranceSentence } from '../../../protocol/receipt/assurance.ts';
 import type { Finding } from '../../../protocol/receipt/finding.ts';
 import { devTrust, parseTrust, type Trust } from '../../../protocol/receipt/trust.ts';
-import { foldWork } from '../../client/settle.ts';
 import { reexecute } from '../../client/reexecute.ts';
+import { foldWork } from '../../client/settle.ts';
 import { nativeSuite } from '../../crypto.ts';
 import { createExecutor } from '../../executor/pool.ts';
 import { type Context, defineCommand } from '../command.ts';
@@ -26,7 +26,10 @@ export const verify = defineCommand({
   summary: 'Verify a receipt offline, by a trust file of your own. Opens no socket.',
   examples: [
     ['anwansi verify primes-1a2b3c4d.receipt --trust dev', 'A receipt of a development network.'],
-    ['anwansi verify job.receipt --trust trust.json', 'Against a checkpoint and a policy of yours.'],
+    [
+      'anwansi verify job.receipt --trust trust.json',
+      'Against a checkpoint and a policy of yours.',
+    ],
     [
       'anwansi verify words.receipt --trust dev --reexecute 3 --input book.txt',
       'Run three subtasks again, picked by chance of your own.',
@@ -34,7 +37,11 @@ export const verify = defineCommand({
   ],
   arguments: { receipt: { kind: 'path', describe: 'The file that `run --receipt` wrote.' } },
   options: {
-    trust: { kind: 'text', placeholder: 'FILE|dev', describe: 'Whom you believe, and your policy.' },
+    trust: {
+      kind: 'text',
+      placeholder: 'FILE|dev',
+      describe: 'Whom you believe, and your policy.',
+    },
     reexecute: {
       kind: 'integer',
       placeholder: 'K',
