@@ -124,7 +124,7 @@ async function execute(
     parts.progress(duty.key, end - first);
   }
   const value = await foldLane(programPath, duty, leaves, values, parts, signal);
-  return finish(duty, parts, works, leaves, value);
+  return finish(parts, works, leaves, value);
 }
 
 async function itemCids(
@@ -192,7 +192,6 @@ async function foldLane(
 }
 
 async function finish(
-  duty: Duty,
   { blobs, lie }: LaneParts,
   works: readonly SubtaskWork[],
   leaves: readonly LaneLeaf[],

@@ -93,7 +93,7 @@ export const run = defineCommand({
   run: async (context, values) => {
     // Loaded when it is needed: help and explanations come at once.
     const { checkWish, runJob, shortId, startNetwork } = await import('../run-job.ts');
-    const { output, resolvePath } = context;
+    const { resolvePath } = context;
     const faulty = checkFaults(values);
     const program = await loadProgram(values.program, resolvePath);
     const wish = {
