@@ -4,39 +4,43 @@ import { type Hex, hex } from '../protocol/brand.ts';
 import { installSha256 } from '../protocol/crypto/hash.ts';
 import { recent } from '../protocol/crypto/recent.ts';
 import type { SeatKeys } from '../protocol/crypto/suite.ts';
-import { ProtocolError, type Verdict } from '../protocol/errors.ts';
+import type { Verdict } from '../protocol/errors.ts';
 import { admitJob } from '../protocol/job/admit.ts';
 import { jobId, type SignedJob } from '../protocol/job/job.ts';
-import type { ChainState } from '../protocol/ledger/chain.ts';
-import { genesisChain, type LedgerRules, ledgerRules } from '../protocol/ledger/chain.ts';
+import {
+  type ChainState,
+  genesisChain,
+  type LedgerRules,
+  ledgerRules,
+} from '../protocol/ledger/chain.ts';
 import type { Genesis } from '../protocol/ledger/genesis.ts';
 import { headerHash } from '../protocol/ledger/header.ts';
 import { boot, nothingKept } from '../protocol/replica/boot.ts';
 import type { Duty, Effect, Notice } from '../protocol/replica/effect.ts';
 import { judgeGossip, readGossip } from '../protocol/replica/judge.ts';
 import type { ReplicaState } from '../protocol/replica/state.ts';
-import { syncRequestCodec, syncResponseCodec } from '../protocol/replica/wire.ts';
+import { askPeers } from './ask.ts';
 import { systemClock } from './clock.ts';
 import { contractsOf } from './contracts.ts';
 import { nativeSha256, nativeSuite, rememberingSuite } from './crypto.ts';
-import { type Driver, drive, type Happening } from './driver.ts';
+import { type Driver, drive } from './driver.ts';
+import { type Duties, startDuties } from './duties.ts';
 import { type FaultName, faultyNetwork } from './faults.ts';
-import { headerHistory } from './history.ts';
-import { runLane } from './lane.ts';
+import { type HeaderHistory, headerHistory } from './history.ts';
+import type { LaneParts } from './lane.ts';
 import { answerBlob, fetchBlob } from './network/blobs.ts';
-import type { Executor, Network, Topic } from './ports.ts';
+import type { Executor, Network, Store, Topic } from './ports.ts';
 import { makeReceipt } from './receipts.ts';
 import { type Blobs, openBlobStore } from './storage/blobs.ts';
 import { openLevelStore } from './storage/level.ts';
 import { answerSync } from './sync.ts';
 
-/** Milliseconds that a peer has to answer a question, and peers that are asked one after another. */
-const answerMsMax = 2_000;
-const askedPeerCountMax = 3;
 /** Jobs of which it is remembered who told of them. */
 const originCountMax = 4_096;
 /** Milliseconds that gathering a receipt may take. */
 const receiptMsMax = 60_000;
+/** Milliseconds after which things are announced, asked for, and voted again. */
+const paces = { repeatMs: 1_000, retryMs: 200, standstillMs: 3_000 };
 
 // Nodes of one process share what they have checked.
 const suite = rememberingSuite(nativeSuite);
@@ -65,7 +69,6 @@ export type AnwansiNode = {
   readonly rules: LedgerRules;
   readonly blobs: Blobs;
   readonly state: () => ReplicaState;
-  readonly blobDirectory: string;
   /** Judges a job; an accepted one is announced until it is ordered or can no longer be. */
   readonly submit: (signed: SignedJob) => Verdict;
   readonly fetch: (cid: Uint8Array, bytesMax: number, signal: AbortSignal) => Promise<void>;
@@ -81,160 +84,187 @@ export function blobDirectoryOf(directory: string): string {
   return join(directory, 'blobs');
 }
 
-/** Starts a node. Everything that it opened is closed by `stop`. */
-export async function startNode(options: NodeOptions): Promise<AnwansiNode> {
-  installSha256(nativeSha256);
-  const { genesis, directory, seat, keys } = options;
+/** What a node is made of, before it runs. */
+type Parts = {
+  readonly options: NodeOptions;
+  readonly rules: LedgerRules;
+  readonly store: Store;
+  readonly blobs: Blobs;
+  readonly network: Network;
+  readonly history: HeaderHistory;
+  readonly listeners: Set<(event: NodeEvent) => void>;
+  readonly lastHeard: Map<number, number>;
+  /** Whoever first told of a job most likely has its program and its items. */
+  readonly origin: (job: Uint8Array) => string | null;
+  readonly learnOrigin: (job: Uint8Array, peer: string) => void;
+};
+
+async function openParts(options: NodeOptions): Promise<Parts> {
+  const { genesis, directory, keys, blobQuotaBytes: quotaBytes } = options;
   const rules = ledgerRules(genesis, suite, contractsOf(genesis));
-  const blobDirectory = blobDirectoryOf(directory);
   const store = await openLevelStore({
     directory: join(directory, 'store'),
     network: rules.network,
   });
-  const { blobQuotaBytes: quotaBytes } = options;
-  const blobs = await openBlobStore({ directory: blobDirectory, quotaBytes });
+  const blobs = await openBlobStore({ directory: blobDirectoryOf(directory), quotaBytes });
   const network =
     keys === null
       ? options.network
       : faultyNetwork(options.network, options.fault ?? null, rules, keys);
-  const listeners = new Set<(event: NodeEvent) => void>();
-  const tell = (event: NodeEvent): void => {
-    for (const listener of listeners) listener(event);
-  };
   const history = headerHistory();
   history.append(genesisChain(rules).hash);
-  const running = new Map<string, AbortController>();
-  const work = new Set<Promise<void>>();
-
-  // Whoever first told of a job most likely has its program and its items.
   const origins = recent<string>(originCountMax);
-  const lastHeard = new Map<number, number>();
-  const fetch = (
-    cid: Uint8Array,
-    bytesMax: number,
-    signal: AbortSignal,
-    first: string | null = null,
-  ): Promise<void> => {
-    const peers = (): readonly string[] => {
-      const all = network.peers();
-      return first !== null && all.includes(first)
-        ? [first, ...all.filter((peer) => peer !== first)]
-        : all;
-    };
-    return fetchBlob({ network, store: blobs, cid, bytesMax, peers, signal });
+  return {
+    options,
+    rules,
+    store,
+    blobs,
+    network,
+    history,
+    listeners: new Set(),
+    lastHeard: new Map(),
+    origin: (job) => origins.get(hex(job)) ?? null,
+    learnOrigin: (job, peer) => {
+      if (origins.get(hex(job)) === undefined) origins.set(hex(job), peer);
+    },
   };
+}
 
-  const hear = (topic: Topic, bytes: Uint8Array, from: string): void => {
-    const message = readGossip(topic, bytes);
-    if (message?.topic === 'votes' && message.ballot.kind === 'vote')
-      lastHeard.set(message.ballot.vote.seat, Date.now());
-    if (message?.topic === 'jobs') {
-      const id = hex(jobId(message.signed.job));
-      if (origins.get(id) === undefined) origins.set(id, from);
-    }
-    driver.take({ kind: 'heard', topic, bytes, from } satisfies Happening);
-  };
-
-  const execute = async (duty: Duty): Promise<void> => {
-    const stop = new AbortController();
-    running.set(duty.key, stop);
-    const outcome = await runLane(
-      duty,
-      {
-        blobs,
-        executor: options.executor,
-        fetch: (cid, bytesMax, signal) =>
-          fetch(cid, bytesMax, signal, origins.get(hex(duty.job)) ?? null),
-        itemWallMs: genesis.parameters.itemWallMs,
-        progress: (_, items) =>
-          tell({ kind: 'progress', job: hex(duty.job), seat: duty.seat, items }),
-        lie: options.fault === 'wrong-result',
-      },
-      stop.signal,
-    );
-    if (!stop.signal.aborted) driver.take({ kind: 'executed', key: duty.key, outcome });
-  };
-
-  const ask = async (effect: Extract<Effect, { kind: 'request' }>): Promise<void> => {
-    const { id, prefer, request } = effect;
-    const body = syncRequestCodec.encode(request);
-    const others = shuffled(network.peers().filter((peer) => peer !== prefer));
-    const peers = prefer === null || prefer === '' ? others : [prefer, ...others];
-    for (const peer of peers.slice(0, askedPeerCountMax)) {
-      try {
-        const signal = AbortSignal.timeout(answerMsMax);
-        const response = syncResponseCodec.decode(
-          await network.request(peer, 'sync', body, signal),
-        );
-        const empty = response.kind === 'block' && response.block === null;
-        if (response.kind !== request.kind || empty) continue;
-        driver.take({ kind: 'answered', id, response });
-        return;
-      } catch (error) {
-        // A peer that is gone, slow or false is one of several: the next one is asked.
-        if (!(error instanceof ProtocolError)) throw error;
-      }
-    }
-    driver.take({ kind: 'answered', id, response: null });
-  };
-
-  const background = (promise: Promise<void>): void => {
-    const kept = promise
-      .catch((reason: unknown) => tell({ kind: 'failed', reason }))
-      .finally(() => work.delete(kept));
-    work.add(kept);
-  };
-
-  const perform = (effect: Effect): void => {
-    switch (effect.kind) {
-      case 'publish':
-        network.publish(effect.topic, effect.bytes);
-        return;
-      case 'request':
-        background(ask(effect));
-        return;
-      case 'execute':
-        background(execute(effect.duty));
-        return;
-      case 'forget':
-        running.get(effect.key)?.abort();
-        running.delete(effect.key);
-        return;
-      case 'finalize':
-        for (const { header } of effect.blocks) history.append(headerHash(header));
-        tell({ kind: 'final', chain: effect.chain });
-        return;
-      case 'notice':
-        options.log?.(effect.notice);
-        return;
-      case 'log-vote':
-      case 'log-certificate':
-      case 'log-statement':
-      case 'log-proposal':
-      case 'store-job':
-      case 'wake':
-        return; // Done by the driver.
-    }
-  };
-
-  const booted = boot(
-    { ledger: rules, seat, keys, repeatMs: 1_000, retryMs: 200, standstillMs: 3_000 },
-    nothingKept,
-    Date.now(),
+/** Starts a node. Everything that it opened is closed by `stop`. */
+export async function startNode(options: NodeOptions): Promise<AnwansiNode> {
+  installSha256(nativeSha256);
+  const parts = await openParts(options);
+  const { rules, store, blobs, network } = parts;
+  const { seat, keys } = options;
+  const duties = startDuties({
+    lane: (duty) => laneParts(parts, duty),
+    finished: (key, outcome) => driver.take({ kind: 'executed', key, outcome }),
+    failed: (reason) => tell(parts, { kind: 'failed', reason }),
+  });
+  const asking = new Set<Promise<void>>();
+  const driver: Driver = drive(
+    boot({ ledger: rules, seat, keys, ...paces }, nothingKept, Date.now()),
+    {
+      store,
+      clock: systemClock(),
+      perform: (effect) =>
+        perform(
+          parts,
+          duties,
+          (question) => {
+            const asked = askPeers(network, question)
+              .then((answer) => void driver.take(answer))
+              .catch((reason: unknown) => tell(parts, { kind: 'failed', reason }))
+              .finally(() => asking.delete(asked));
+            asking.add(asked);
+          },
+          effect,
+        ),
+    },
   );
-  const driver: Driver = drive(booted, { store, clock: systemClock(), perform });
-  driver.failed.catch((reason: unknown) => tell({ kind: 'failed', reason }));
+  driver.failed.catch((reason: unknown) => tell(parts, { kind: 'failed', reason }));
   await network.start({
     judge: (topic, bytes) => judgeGossip(topic, bytes, rules),
-    heard: hear,
+    heard: (topic, bytes, from) => hear(parts, driver, topic, bytes, from),
     answer: (protocol, body) =>
       protocol === 'sync' ? answerSync(driver.state(), store, body) : answerBlob(blobs, body),
   });
+  return face(parts, driver, async () => {
+    await driver.stop();
+    await duties.stop();
+    await network.stop();
+    await Promise.all(asking);
+    await store.close();
+    await blobs.close();
+  });
+}
 
+function tell({ listeners }: Parts, event: NodeEvent): void {
+  for (const listener of listeners) listener(event);
+}
+
+function laneParts(parts: Parts, duty: Duty): LaneParts {
+  const { options, blobs } = parts;
+  const first = parts.origin(duty.job);
+  return {
+    blobs,
+    executor: options.executor,
+    fetch: (cid, bytesMax, signal) => fetch(parts, cid, bytesMax, signal, first),
+    itemWallMs: options.genesis.parameters.itemWallMs,
+    progress: (_, items) =>
+      tell(parts, { kind: 'progress', job: hex(duty.job), seat: duty.seat, items }),
+    lie: options.fault === 'wrong-result',
+  };
+}
+
+function fetch(
+  { network, blobs }: Parts,
+  cid: Uint8Array,
+  bytesMax: number,
+  signal: AbortSignal,
+  first: string | null = null,
+): Promise<void> {
+  const peers = (): readonly string[] => {
+    const all = network.peers();
+    return first !== null && all.includes(first)
+      ? [first, ...all.filter((peer) => peer !== first)]
+      : all;
+  };
+  return fetchBlob({ network, store: blobs, cid, bytesMax, peers, signal });
+}
+
+function hear(parts: Parts, driver: Driver, topic: Topic, bytes: Uint8Array, from: string): void {
+  const message = readGossip(topic, bytes);
+  if (message?.topic === 'votes' && message.ballot.kind === 'vote')
+    parts.lastHeard.set(message.ballot.vote.seat, Date.now());
+  if (message?.topic === 'jobs') parts.learnOrigin(jobId(message.signed.job), from);
+  driver.take({ kind: 'heard', topic, bytes, from });
+}
+
+/** Performs one effect that the driver left: an exhaustive switch and nothing more. */
+function perform(
+  parts: Parts,
+  duties: Duties,
+  ask: (question: Extract<Effect, { kind: 'request' }>) => void,
+  effect: Effect,
+): void {
+  switch (effect.kind) {
+    case 'publish':
+      parts.network.publish(effect.topic, effect.bytes);
+      return;
+    case 'request':
+      ask(effect);
+      return;
+    case 'execute':
+      duties.execute(effect.duty);
+      return;
+    case 'forget':
+      duties.forget(effect.key);
+      return;
+    case 'finalize':
+      for (const { header } of effect.blocks) parts.history.append(headerHash(header));
+      tell(parts, { kind: 'final', chain: effect.chain });
+      return;
+    case 'notice':
+      parts.options.log?.(effect.notice);
+      return;
+    case 'log-vote':
+    case 'log-certificate':
+    case 'log-statement':
+    case 'log-proposal':
+    case 'store-job':
+    case 'wake':
+      return; // Done by the driver.
+  }
+}
+
+/** What others see of a running node. */
+function face(parts: Parts, driver: Driver, stop: () => Promise<void>): AnwansiNode {
+  const { rules, blobs, store, history, listeners, lastHeard, options } = parts;
+  const { genesis, seat } = options;
   return {
     rules,
     blobs,
-    blobDirectory,
     state: driver.state,
     submit: (signed) => {
       const seats = genesis.seats.length;
@@ -242,7 +272,7 @@ export async function startNode(options: NodeOptions): Promise<AnwansiNode> {
       if (verdict.verdict === 'accept') driver.take({ kind: 'submitted', signed });
       return verdict;
     },
-    fetch: (cid, bytesMax, signal) => fetch(cid, bytesMax, signal),
+    fetch: (cid, bytesMax, signal) => fetch(parts, cid, bytesMax, signal),
     seatsHeardSince: (ms) => {
       const seats = new Set(seat === null ? [] : [seat]);
       for (const [heard, at] of lastHeard) if (at >= ms) seats.add(heard);
@@ -252,32 +282,14 @@ export async function startNode(options: NodeOptions): Promise<AnwansiNode> {
       const { final: chain, finalCertificate: certificate } = driver.state();
       if (certificate === null) return Promise.reject(new Error('nothing is final yet'));
       const signal = AbortSignal.timeout(receiptMsMax);
-      return makeReceipt(job, {
-        genesis,
-        store,
-        blobs,
-        chain,
-        certificate,
-        history,
-        fetch: (cid, bytesMax) => fetch(cid, bytesMax, signal),
-      });
+      const bring = (cid: Uint8Array, bytesMax: number): Promise<void> =>
+        fetch(parts, cid, bytesMax, signal);
+      return makeReceipt(job, { genesis, store, blobs, chain, certificate, history, fetch: bring });
     },
     watch: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    stop: async () => {
-      for (const stop of running.values()) stop.abort();
-      await driver.stop();
-      await network.stop();
-      await Promise.allSettled(work);
-      await store.close();
-      await blobs.close();
-    },
+    stop,
   };
-}
-
-function shuffled<T>(values: readonly T[]): readonly T[] {
-  const order = values.map((value) => ({ value, rank: Math.random() }));
-  return order.sort((a, b) => a.rank - b.rank).map(({ value }) => value);
 }
