@@ -27,8 +27,9 @@ declare class Worker {
 }
 
 /**
- * Folds and renders in a worker of its own, which is gone when this resolves. Never rejects: what
- * this browser cannot run, or not in time, is `not-run`.
+ * Folds and renders in a worker of its own, which is ended before this resolves; one that loops
+ * may live on for the seconds that its browser grants. Never rejects: what this browser cannot run,
+ * or not in time, is `not-run`.
  * @param work - What the audit left to do; null where it left nothing.
  */
 export async function foldAndRender(

@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CryptoSuite } from '../../protocol/crypto/suite.ts';
+import { admitProgram } from '../../protocol/execution/admit.ts';
 import {
   type Audit,
   auditReceipt,
@@ -12,6 +13,7 @@ import {
   type FoldOutcome,
 } from '../../protocol/receipt/audit.ts';
 import type { Trust } from '../../protocol/receipt/trust.ts';
+import { validateModule } from '../executor/engine.ts';
 import type { Executor } from '../ports.ts';
 
 /** Milliseconds that the fold of all lanes, or the render, may take. */
@@ -43,6 +45,9 @@ export async function foldWork(
   }: { readonly executor: Executor; readonly scratch: string; readonly signal: AbortSignal },
 ): Promise<FoldOutcome> {
   if (work === null) return { kind: 'not-run', because: 'there is nothing to fold' };
+  // A receipt's program is a stranger's: what no seat would have run is not run here either.
+  const admission = admitProgram(work.program, { validate: validateModule });
+  if (admission.kind === 'rejected') return { kind: 'not-run', because: admission.reason };
   const programPath = join(scratch, `${randomUUID()}.wasm`);
   await writeFile(programPath, work.program);
   const folded = await executor.fold(programPath, work.values, callMsMax, signal);
