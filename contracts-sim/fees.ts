@@ -3,8 +3,9 @@ import type { Contracts, JobEnd } from '../protocol/ledger/contracts.ts';
 
 export const fees: Contracts = {
   name: 'fees',
-  // A seat executes an item at most once a wave that draws it; twice covers a lane opened again.
-  escrow: ({ items, fee, seats }) => BigInt(items) * fee * BigInt(seats) * 2n,
+  // An item is of one lane, which pays a seat once: no job can owe more. A job that offers no fee
+  // deposits all the same: who has nothing to lose cannot fill the network with work.
+  escrow: ({ items, fee, seats }) => BigInt(items) * (fee > 0n ? fee : 1n) * BigInt(seats),
   settle: ({ fee, escrow, work }: JobEnd) => {
     const payments: { seat: number; tokens: bigint }[] = [];
     let left = escrow;

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hash } from '../protocol/crypto/hash.ts';
-import { networkId } from '../protocol/ledger/genesis.ts';
+import { type NetworkParameters, networkId } from '../protocol/ledger/genesis.ts';
 import { devGenesis, devSeatSeed } from '../protocol/receipt/dev.ts';
 import { nativeKeys } from './crypto.ts';
 import { createExecutor } from './executor/pool.ts';
@@ -21,6 +21,8 @@ export type EmbeddedOptions = {
   readonly nonce: Uint8Array;
   /** Where programs of the caller lie that the executor must be able to read. */
   readonly readable: readonly string[];
+  /** What differs from the parameters of development networks, to try other limits. */
+  readonly parameters?: Partial<NetworkParameters>;
 };
 
 export type Embedded = {
@@ -39,7 +41,9 @@ const meshMsMax = 20_000;
 
 /** Starts `seats` nodes with the public dev keys. Its data is removed when it stops. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
-  const genesis = devGenesis({ seats: options.seats, nonce: options.nonce, timeMs: Date.now() });
+  const { seats, nonce } = options;
+  const dev = devGenesis({ seats, nonce, timeMs: Date.now() });
+  const genesis = { ...dev, parameters: { ...dev.parameters, ...options.parameters } };
   const network = networkId(genesis);
   const root = await mkdtemp(join(tmpdir(), 'anwansi-'));
   const scratch = join(root, 'scratch');
@@ -55,7 +59,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   };
   try {
     const hosts: Libp2pNetwork[] = [];
-    for (let seat = 0; seat < options.seats; seat++)
+    for (let seat = 0; seat < seats; seat++)
       hosts.push(await createLibp2pNetwork({ network, privateKeySeed: hash('dev', 'peer', seat) }));
     const starts = directories.map((directory, seat) =>
       startNode({
@@ -66,7 +70,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
         executor,
         directory,
         blobQuotaBytes,
-        fault: seat >= options.seats - options.faulty ? options.fault : null,
+        fault: seat >= seats - options.faulty ? options.fault : null,
       }),
     );
     nodes.push(...(await Promise.all(starts)));

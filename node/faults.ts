@@ -15,7 +15,7 @@ import {
 } from '../protocol/ledger/header.ts';
 import type { Topic } from '../protocol/replica/input.ts';
 import { ballotCodec, syncRequestCodec, syncResponseCodec } from '../protocol/replica/wire.ts';
-import type { Network } from './ports.ts';
+import type { Network, NetworkHandlers } from './ports.ts';
 
 /** silent: sends nothing in any role. wrong-result: lies about lanes. equivocate: says two things. */
 export const faultNames = ['silent', 'wrong-result', 'equivocate'] as const;
@@ -63,15 +63,25 @@ function equivocatingNetwork(inner: Network, rules: LedgerRules, keys: SeatKeys)
     others.set(hex(headerHash(header)), { header, signature, first });
     return proposalCodec.encode({ ...proposal, header, signature });
   };
+  let hear: NetworkHandlers['heard'] = () => {};
   return {
     ...inner,
     publish: (topic, bytes) => {
       const second = other(topic, bytes);
+      // A commit that cannot be opened goes first, and to ourselves when we lead: whoever orders
+      // one of them orders it, so that nobody takes the seat for an honest one that agreed.
+      if (second !== null && topic === 'statements') {
+        inner.publish(topic, second);
+        hear(topic, second, '');
+        inner.publish(topic, bytes);
+        return;
+      }
       inner.publish(topic, bytes);
       if (second !== null) inner.publish(topic, second);
     },
-    start: (handlers) =>
-      inner.start({
+    start: (handlers) => {
+      hear = handlers.heard;
+      return inner.start({
         ...handlers,
         answer: async (protocol, body, from) => {
           const request = protocol === 'sync' ? tryDecode(syncRequestCodec, body) : null;
@@ -86,7 +96,8 @@ function equivocatingNetwork(inner: Network, rules: LedgerRules, keys: SeatKeys)
           const block = { header, signature, items: found.block.items };
           return syncResponseCodec.encode({ kind: 'block', block });
         },
-      }),
+      });
+    },
   };
 }
 

@@ -30,6 +30,8 @@ export type LaneParts = {
   readonly itemWallMs: number;
   /** Items finished, for people who watch. */
   readonly progress: (key: string, items: number) => void;
+  /** Keeps a result from being evicted: a receipt needs it. */
+  readonly keep: (cid: Uint8Array) => void;
   /** Changes what is told, in a seat that plays a liar. */
   readonly lie: boolean;
 };
@@ -44,7 +46,7 @@ class Abstention extends Error {
 
 /**
  * Executes a duty. Always comes to an outcome, at the latest soon after `signal` fires.
- * The pins that it takes on blobs are given back when it ends, but for what peers may ask for.
+ * The pins that it takes on blobs are given back when it ends; its results stay kept.
  */
 export async function runLane(
   duty: Duty,
@@ -192,14 +194,15 @@ async function foldLane(
 }
 
 async function finish(
-  { blobs, lie }: LaneParts,
+  { blobs, keep, lie }: LaneParts,
   works: readonly SubtaskWork[],
   leaves: readonly LaneLeaf[],
   honest: Uint8Array | null,
 ): Promise<LaneOutcome> {
   const value = lie ? falseValue(honest) : honest;
-  await blobs.putList(leaves.map(subtaskLeaf));
+  keep(await blobs.putList(leaves.map(subtaskLeaf)));
   const valueCid = value === null ? null : await blobs.put(value);
+  if (valueCid !== null) keep(valueCid);
   const transcript = laneTranscript(works);
   return {
     kind: 'done',

@@ -32,11 +32,14 @@ import { answerBlob, fetchBlob } from './network/blobs.ts';
 import type { Executor, Network, Store, Topic } from './ports.ts';
 import { makeReceipt } from './receipts.ts';
 import { type Blobs, openBlobStore } from './storage/blobs.ts';
+import { StorageError } from './storage/error.ts';
 import { openLevelStore } from './storage/level.ts';
 import { answerSync } from './sync.ts';
 
 /** Jobs of which it is remembered who told of them. */
 const originCountMax = 4_096;
+/** Leaves and values of own lanes that are kept for peers, whatever the quota. */
+const keptResultCountMax = 2_048;
 /** Milliseconds that gathering a receipt may take. */
 const receiptMsMax = 60_000;
 /** Milliseconds after which things are announced, asked for, and voted again. */
@@ -94,6 +97,8 @@ type Parts = {
   readonly history: HeaderHistory;
   readonly listeners: Set<(event: NodeEvent) => void>;
   readonly lastHeard: Map<number, number>;
+  /** Results of own lanes that peers may ask for, oldest first. */
+  readonly results: Uint8Array[];
   /** Whoever first told of a job most likely has its program and its items. */
   readonly origin: (job: Uint8Array) => string | null;
   readonly learnOrigin: (job: Uint8Array, peer: string) => void;
@@ -123,6 +128,7 @@ async function openParts(options: NodeOptions): Promise<Parts> {
     history,
     listeners: new Set(),
     lastHeard: new Map(),
+    results: [],
     origin: (job) => origins.get(hex(job)) ?? null,
     learnOrigin: (job, peer) => {
       if (origins.get(hex(job)) === undefined) origins.set(hex(job), peer);
@@ -136,6 +142,7 @@ export async function startNode(options: NodeOptions): Promise<AnwansiNode> {
   const parts = await openParts(options);
   const { rules, store, blobs, network } = parts;
   const { seat, keys } = options;
+  await refuseUsedStore(store);
   const duties = startDuties({
     lane: (duty) => laneParts(parts, duty),
     finished: (key, outcome) => driver.take({ kind: 'executed', key, outcome }),
@@ -179,8 +186,25 @@ export async function startNode(options: NodeOptions): Promise<AnwansiNode> {
   });
 }
 
-function tell({ listeners }: Parts, event: NodeEvent): void {
-  for (const listener of listeners) listener(event);
+/**
+ * A seat that forgot its votes could vote twice. Until a node takes up what its store kept, it
+ * starts on an empty one only.
+ */
+async function refuseUsedStore(store: Store): Promise<void> {
+  const [vote] = await store.range('vote', { limit: 1 });
+  if (vote === undefined) return;
+  await store.close();
+  throw new StorageError({ code: 'STORE_HAS_VOTES' });
+}
+
+function tell({ listeners, options }: Parts, event: NodeEvent): void {
+  for (const listener of listeners)
+    try {
+      listener(event);
+    } catch (reason) {
+      // A watcher's mistake is not the node's end.
+      options.log?.({ kind: 'watcher-failed', reason: String(reason) });
+    }
 }
 
 function laneParts(parts: Parts, duty: Duty): LaneParts {
@@ -193,8 +217,17 @@ function laneParts(parts: Parts, duty: Duty): LaneParts {
     itemWallMs: options.genesis.parameters.itemWallMs,
     progress: (_, items) =>
       tell(parts, { kind: 'progress', job: hex(duty.job), seat: duty.seat, items }),
+    keep: (cid) => keepResult(parts, cid),
     lie: options.fault === 'wrong-result',
   };
+}
+
+/** Pins a lane's result, and gives up the one that has been kept longest when there are many. */
+function keepResult({ blobs, results }: Parts, cid: Uint8Array): void {
+  blobs.pin(cid);
+  results.push(cid);
+  const oldest = results.length > keptResultCountMax ? results.shift() : undefined;
+  if (oldest !== undefined) blobs.release(oldest);
 }
 
 function fetch(

@@ -7,6 +7,7 @@ import { formatRatio } from '../../protocol/ratio.ts';
 import type { Audit, Conclusion } from '../../protocol/receipt/audit.ts';
 import { devAccountSeed } from '../../protocol/receipt/dev.ts';
 import { devTrust } from '../../protocol/receipt/trust.ts';
+import { ClientError } from '../client/error.ts';
 import { followJob, type Sighting } from '../client/follow.ts';
 import { checkInput } from '../client/input.ts';
 import {
@@ -20,6 +21,7 @@ import { settleReceipt } from '../client/settle.ts';
 import { nativeKeys, nativeSuite } from '../crypto.ts';
 import { type Embedded, startEmbedded } from '../embedded.ts';
 import type { FaultName } from '../faults.ts';
+import { codeEntry } from './codes.ts';
 import type { Context } from './command.ts';
 import { CliError, exitCodes } from './error.ts';
 import type { ProgressView } from './progress.ts';
@@ -98,10 +100,14 @@ export async function runJob(
     prepared,
     signal,
     show: (sighting) => progress.show(progressView(sighting, prepared)),
-  }).finally(() => progress.end());
+  })
+    .catch((error: unknown) => {
+      throw lostSightOf(error, prepared.id, context);
+    })
+    .finally(() => progress.end());
   const { record, executedItems, elapsedMs: settleMs } = ending;
   if (record.state === 'expired' || record.state === 'voided')
-    throw endedBadly(record, prepared.id);
+    throw endedBadly(record, prepared.id, context);
   const receiptAt = Date.now();
   const receipt = await node.receipt(prepared.id);
   const { audit, conclusion } = await settleReceipt(receipt, devTrust, {
@@ -116,22 +122,38 @@ export async function runJob(
 }
 
 function refused(refusal: string): CliError {
+  const entry = codeEntry(refusal);
   return new CliError({
     code: 'JOB_REFUSED',
-    message: `the network refused the job: ${refusal}`,
-    hint: `See: anwansi explain ${refusal}`,
+    message: `the network refused the job: ${entry?.meaning ?? ''} (${refusal})`,
+    hint: `${entry?.remedy ?? ''}\nMore: anwansi explain ${refusal}`,
     exitCode: exitCodes.usage,
   });
 }
 
-function endedBadly(record: JobRecord, id: Uint8Array): CliError {
-  const expired = record.state === 'expired';
+function endedBadly(record: JobRecord, id: Uint8Array, { output }: Context): CliError {
+  const { state, reason } = record;
+  const entry = codeEntry(reason);
+  tellState(output, id, state);
   return new CliError({
-    code: record.reason,
-    message: `job ${hex(id).slice(0, 8)} is ${record.state}: ${record.reason}`,
-    hint: `See: anwansi explain ${record.reason}`,
-    exitCode: expired ? exitCodes.jobExpired : exitCodes.jobFailed,
+    code: reason,
+    message: `job ${shortId(id)} is ${state}. ${entry?.meaning ?? ''} ${entry?.cause ?? ''}`,
+    hint: `${entry?.remedy ?? ''}\nMore: anwansi explain ${reason}`,
+    exitCode: state === 'expired' ? exitCodes.jobExpired : exitCodes.jobFailed,
   });
+}
+
+/** Says in which state a job is left that cannot be followed any more; gives the error back. */
+function lostSightOf(error: unknown, id: Uint8Array, { output }: Context): unknown {
+  const code = error instanceof ClientError ? error.code : null;
+  if (code === 'NETWORK_NO_QUORUM') tellState(output, id, 'stalled');
+  if (code === 'NOT_INCLUDED') tellState(output, id, 'expired');
+  return error;
+}
+
+/** A machine that reads the document learns of a job also when there is no result. */
+function tellState(output: Context['output'], id: Uint8Array, state: string): void {
+  if (output.json) output.result({ job: hex(id), state, result: null }, '');
 }
 
 /** What a person sees of a job that is under way. */

@@ -4,11 +4,11 @@ import { callerDirectory, type Interruption, type Surroundings } from './frame.t
 
 /** The process's streams, environment, directory, signals and uncaught errors. */
 export function processSurroundings(packageRoot: string): Surroundings {
-  // Whoever reads us may stop reading (`anwansi quote | head -1`): that is no error of ours.
+  // Whoever reads us may stop reading (`anwansi quote | head -1`): that is no error of ours. The
+  // command goes on to its end all the same, so that its files are written and its clean-ups run.
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(0);
-      throw error;
+      if (error.code !== 'EPIPE') throw error;
     });
   const directory = realpathSync(process.cwd());
   return {

@@ -55,7 +55,7 @@ function describe(detail: ClientErrorDetail): string {
     case 'NOT_INCLUDED':
       return `no block took the job before its time was over (${detail.includeBy})`;
     case 'NETWORK_NO_QUORUM':
-      return `the network stands still: ${detail.heard} seats were heard, ${detail.needed} are needed, missing ${detail.missing.join(', ')}`;
+      return `stalled: the network stands still; ${detail.heard} seats were heard, ${detail.needed} are needed, missing ${detail.missing.join(', ')}`;
     case 'NODE_FAILED':
       return `the node failed: ${detail.reason}`;
   }

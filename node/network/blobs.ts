@@ -1,7 +1,6 @@
 /** Answer peers who ask for pieces of blobs. */
 import { mark } from '../../protocol/assert.ts';
-import { type Cid, formatCid } from '../../protocol/merkle/blob.ts';
-import { blobBlockBytes } from '../../protocol/params.ts';
+import { cidCodec, listCodec } from '../../protocol/merkle/cid.ts';
 import type { Blobs } from '../storage/blobs.ts';
 import { StorageError } from '../storage/error.ts';
 import {
@@ -13,7 +12,7 @@ import {
 
 export { type BlobFetch, fetchBlob } from './fetch.ts';
 
-type AnswerStore = Pick<Blobs, 'manifest' | 'readBlock' | 'read'>;
+type AnswerStore = Pick<Blobs, 'manifest' | 'readBlock' | 'size'>;
 
 /**
  * Answers one request of the `blob` protocol from a store.
@@ -36,24 +35,12 @@ async function pieceOf(store: AnswerStore, request: BlobRequest): Promise<BlobAn
   const { kind, cid } = request;
   if (kind === 'manifest') return asPiece(await store.manifest(cid));
   if (kind === 'block') return asPiece(await store.readBlock(cid, request.index));
-  const list = await listOf(store, cid);
-  const at = request.index * blobBlockBytes;
-  if (list === null || at >= list.length) return asPiece(null);
+  // Only lists are asked for as lists: a blob goes block by block, whoever asks.
+  const size = cidCodec(cid) === listCodec ? await store.size(cid) : null;
+  const bytes = size === null ? null : await store.readBlock(cid, request.index);
+  if (size === null || bytes === null) return asPiece(null);
   mark('W29');
-  const bytes = list.subarray(at, at + blobBlockBytes);
-  return { kind: 'listPiece', size: list.length, bytes };
-}
-
-/** The list that was asked for last: who asks for one piece asks for the next one soon. */
-const lastList = new WeakMap<AnswerStore, { readonly name: string; readonly bytes: Uint8Array }>();
-
-async function listOf(store: AnswerStore, cid: Cid): Promise<Uint8Array | null> {
-  const name = formatCid(cid);
-  const last = lastList.get(store);
-  if (last?.name === name) return last.bytes;
-  const bytes = await store.read(cid);
-  if (bytes !== null) lastList.set(store, { name, bytes });
-  return bytes;
+  return { kind: 'listPiece', size, bytes };
 }
 
 function asPiece(bytes: Uint8Array | null): BlobAnswer {

@@ -26,7 +26,7 @@ import { emptyPartial, type Partial, type Partials, partials, putBlock } from '.
 /** Blocks that are asked for at the same time. */
 const windowBlockCount = 8;
 /** Milliseconds that one piece may take before somebody else is asked. */
-const pieceMsMax = 10_000;
+const pieceMsMax = 2_500;
 
 type FetchStore = Pick<Blobs, 'has' | 'putAs'>;
 

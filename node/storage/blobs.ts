@@ -1,4 +1,6 @@
 /** Keep blobs on disk by content id: checked on read, bounded by a quota. */
+
+import { stat } from 'node:fs/promises';
 import { assert } from '../../protocol/assert.ts';
 import { type Cid, listBlob } from '../../protocol/merkle/blob.ts';
 import type { BlobStore } from '../ports.ts';
@@ -20,6 +22,8 @@ export type Blobs = BlobStore & {
    * or not as long. An empty blob has one empty block.
    */
   readonly readBlock: (cid: Uint8Array, index: number) => Promise<Uint8Array | null>;
+  /** Bytes of a blob or list; null when it is not here. */
+  readonly size: (cid: Uint8Array) => Promise<number | null>;
   /** The bytes of a long blob's manifest; null when it has none, or is not here. */
   readonly manifest: (cid: Uint8Array) => Promise<Uint8Array | null>;
 };
@@ -90,6 +94,7 @@ function blobs(folder: BlobFolder, quota: Quota): Blobs {
       assert(Number.isSafeInteger(index) && index >= 0, 'a block has an index');
       return checked(cid, (_, path) => readFileBlock(path, index));
     },
+    size: (cid) => checked(cid, async (_, path) => (await stat(path)).size),
     manifest: (cid) =>
       checked(cid, async (named, path) => (isList(named) ? null : checks.manifest(named, path))),
     path: (cid) => checked(cid, async (_, path) => path),

@@ -65,6 +65,7 @@ export function openMemoryBlobs({ quotaBytes }: { readonly quotaBytes: number })
       if (bytes === null || (index > 0 && at >= bytes.length)) return null;
       return bytes.slice(at, at + blobBlockBytes);
     },
+    size: async (cid) => (await read(cid))?.length ?? null,
     manifest: async (cid) => {
       const bytes = await read(cid);
       return bytes === null || isList(cid as Cid) ? null : nameBlob(bytes).manifest;

@@ -28,9 +28,13 @@ import {
 } from '../params.ts';
 import type { Ratio } from '../ratio.ts';
 
-/** Slots that a lane can have: every wave draws seats that were not used, or opens the lane again. */
+/**
+ * Slots that a lane can have. Waves draw seats that were not used, and all others once those are
+ * spent; a lane in which one more wave of all seats might not fit draws none.
+ */
 export const laneSlotCountMax = seatCountMax * 4;
-const logEntryCountMax = laneSlotCountMax * 4;
+/** A slot is committed to, revealed and opened at most: three messages. */
+const logEntryCountMax = laneSlotCountMax * 3;
 
 const waveShape = struct({
   /** Height b whose successor's beacon drew the wave. */
@@ -98,7 +102,7 @@ const laneShape = struct({
 
 /** Everything ordered about one lane. */
 export type LaneState = ShapeOf<typeof laneShape>;
-export const laneCodec: Codec<LaneState> = codec('lane', 8 * 1024 * 1024, laneShape);
+export const laneCodec: Codec<LaneState> = codec('lane', 8 * 1024 * 1024, laneShape, 2 ** 20);
 
 /** What stays the same for a lane as long as it lives. */
 export type LaneRules = {
@@ -108,6 +112,8 @@ export type LaneRules = {
   /** Loss of the whole job, and lanes G of the permutation: the lane's share is loss / (B G). */
   readonly loss: Ratio;
   readonly lanesMax: number;
+  /** Seats of a lane, l: never fewer votes accept. */
+  readonly perLane: number;
   /** Faulty seats f that consensus bears; f + 1 distinct leaders own no phase. */
   readonly faulty: number;
   /** Place of the lane in the job, and the geometry of the job. */

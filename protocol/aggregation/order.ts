@@ -1,5 +1,4 @@
 /** Take one ordered statement into a lane, or say why it has no place there. */
-
 import { verifyOpening } from '../algebra/transcript.ts';
 import { mark } from '../assert.ts';
 import { sameBytes } from '../brand.ts';
@@ -31,8 +30,8 @@ export type Ordered =
   | { readonly ok: false; readonly code: string };
 
 /**
- * Orders one statement at a height. The signature has been checked by the caller.
- * @see spec/protocol/aggregation.md A1 to A9
+ * Orders one statement at a height. Its job, lane and signature have been checked by the caller.
+ * @see spec/protocol/aggregation.md A1 to A22
  */
 export function orderStatement(
   lane: LaneState,
@@ -92,15 +91,15 @@ function commitSlot(wave: Wave, slot: Slot, commit: Commit): Change | string {
     mark('A5');
     return { slot: { ...slot, commit: commit.digest } };
   }
-  if (sameBytes(slot.commit, commit.digest) || slot.equivocated) return 'LANE_KNOWN';
+  if (sameBytes(slot.commit, commit.digest) || slot.equivocated) return code('A7', 'LANE_KNOWN');
   mark('A6');
   return { slot: { ...slot, equivocated: true } };
 }
 
 function abstainSlot(slot: Slot, abstain: Abstain): Change | string {
-  if (slot.commit !== null) return 'LANE_COMMITTED';
-  if (slot.abstained !== null) return 'LANE_KNOWN';
-  mark('A7');
+  if (slot.commit !== null) return code('A8', 'LANE_COMMITTED');
+  if (slot.abstained !== null) return code('A9', 'LANE_KNOWN');
+  mark('A10');
   return { slot: { ...slot, abstained: abstain.class } };
 }
 
@@ -111,13 +110,14 @@ function revealSlot(
   reveal: Reveal,
   height: number,
 ): Change | string {
-  if (wave.commitClose === null || height <= wave.commitClose) return 'LANE_REVEAL_EARLY';
-  if (slot.claim !== null) return 'LANE_KNOWN';
-  if (slot.equivocated) return 'LANE_EQUIVOCATED';
+  if (wave.commitClose === null || height <= wave.commitClose)
+    return code('A11', 'LANE_REVEAL_EARLY');
+  if (slot.claim !== null) return code('A12', 'LANE_KNOWN');
+  if (slot.equivocated) return code('A13', 'LANE_EQUIVOCATED');
   if (slot.commit === null || !sameBytes(slot.commit, commitDigest(reveal)))
-    return 'LANE_REVEAL_MISMATCH';
-  if (!valueFits(reveal)) return 'LANE_VALUE_MISMATCH';
-  mark('A8');
+    return code('A14', 'LANE_REVEAL_MISMATCH');
+  if (!valueFits(reveal)) return code('A15', 'LANE_VALUE_MISMATCH');
+  mark('A16');
   const known = lane.claims.findIndex((claim) => sameClaim(claim, reveal.claim));
   const claims = known < 0 ? [...lane.claims, reveal.claim] : lane.claims;
   const claim = known < 0 ? lane.claims.length : known;
@@ -128,6 +128,7 @@ function revealSlot(
 }
 
 function valueFits({ claim, value }: Reveal): boolean {
+  // Nothing is metered yet, so that any other number would be a free byte in the claim.
   if (claim.mapFuel !== 0n) return false;
   if (value === null) return true;
   return claim.valueCid !== null && sameBytes(blobCid(value), claim.valueCid);
@@ -140,10 +141,10 @@ function openSlot(
   slot: Slot,
   open: Open,
 ): Change | string {
-  if (slot.wave === 0) return 'LANE_OPENING_NEEDLESS';
-  if (slot.claim === null || wave.openingBeacon === null) return 'LANE_OPENING_EARLY';
-  if (slot.opened) return 'LANE_KNOWN';
-  if (wave.closed !== null) return 'LANE_OPENING_LATE';
+  if (slot.wave === 0) return code('A17', 'LANE_OPENING_NEEDLESS');
+  if (slot.claim === null || wave.openingBeacon === null) return code('A18', 'LANE_OPENING_EARLY');
+  if (slot.opened) return code('A19', 'LANE_KNOWN');
+  if (wave.closed !== null) return code('A20', 'LANE_OPENING_LATE');
   const { saltKey, workRoot } = slot;
   const picked = pickedItems(wave.openingBeacon, wave.drawId, slot.seat, rules);
   const subtasks = laneSubtasks(rules.subtasks, rules.lanes, rules.lane);
@@ -160,8 +161,8 @@ function openSlot(
       if (succeeded && opening.subtaskValueHash === null) return false;
       return verifyOpening(workRoot!, saltKey!, sizes, pick, opening);
     });
-  if (!fits) return 'LANE_OPENING_WRONG';
-  mark('A9');
+  if (!fits) return code('A21', 'LANE_OPENING_WRONG');
+  mark('A22');
   return { slot: { ...slot, opened: true } };
 }
 

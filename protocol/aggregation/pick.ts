@@ -1,5 +1,5 @@
 /** Pick the items that a seat of a later wave must open. */
-import { AssertionError } from '../assert.ts';
+import { AssertionError, mark } from '../assert.ts';
 import { hash } from '../crypto/hash.ts';
 import { stream } from '../crypto/stream.ts';
 import { laneSubtasks, subtaskItems } from '../job/split.ts';
@@ -8,7 +8,10 @@ import { openedItemCount } from '../params.ts';
 /** An item of a subtask, by its index in the job. */
 export type ItemPick = { readonly subtask: number; readonly item: number };
 
-/** Distinct items of the lane, chosen by a beacon that was unknown when the seat committed. */
+/**
+ * Distinct items of the lane, chosen by a beacon that was unknown when the seat committed.
+ * @see spec/protocol/aggregation.md A23
+ */
 export function pickedItems(
   beacon: Uint8Array,
   drawId: Uint8Array,
@@ -26,6 +29,7 @@ export function pickedItems(
     ...subtaskItems(geometry.items, geometry.subtasks, subtask),
   }));
   const total = ranges.reduce((sum, { first, end }) => sum + end - first, 0);
+  mark('A23');
   const chance = stream(hash('opening', beacon, drawId, seat));
   const places = new Set<number>();
   while (places.size < Math.min(openedItemCount, total)) places.add(chance.below(total));

@@ -10,6 +10,7 @@ export function laneTable(lane: LaneState, rules: LaneRules): WaveTable {
     adversarial: rules.adversarial,
     loss: rules.loss,
     lanesMax: rules.lanesMax,
+    perLane: rules.perLane,
     skippedViews: lane.waves.map((wave) => wave.skippedViews),
   });
 }
@@ -23,27 +24,30 @@ export function isReopened(lane: LaneState): boolean {
  * Claims that are acceptable now: for some prefix of the public order, `votes >= needed(d)` with d
  * all other seats of that prefix, whatever they did.
  *
- * A pure function of a set: it holds for any schedule, delay and suppression (theorem 3).
- * @see spec/protocol/aggregation.md A10, A11
+ * A pure function of a set: it holds for any schedule, delay and suppression (theorem 3). Only
+ * prefixes that end in a vote need a look: any other seat makes `needed` larger, never smaller.
+ * @returns Places in the lane's list of claims, rising.
+ * @see spec/protocol/aggregation.md A24, A25
  */
 export function acceptableClaims(lane: LaneState, rules: LaneRules): readonly number[] {
   if (lane.claims.length === 0) return [];
   if (isReopened(lane)) {
-    mark('A11');
+    mark('A25');
     return lane.claims.flatMap((_, claim) =>
       distinctVoters(lane.slots, claim) > rules.adversarial ? [claim] : [],
     );
   }
-  mark('A10');
+  mark('A24');
   const table = laneTable(lane, rules);
-  return lane.claims.flatMap((_, claim) => {
-    let votes = 0;
-    for (const [place, slot] of lane.slots.entries()) {
-      if (slotVotes(slot) && slot.claim === claim) votes += 1;
-      if (votes > 0 && votes >= table.needed(place + 1 - votes)) return [claim];
-    }
-    return [];
-  });
+  const votes = lane.claims.map(() => 0);
+  const acceptable = new Set<number>();
+  for (const [place, slot] of lane.slots.entries()) {
+    if (slot.claim === null || !slotVotes(slot)) continue;
+    const count = votes[slot.claim]! + 1;
+    votes[slot.claim] = count;
+    if (count >= table.needed(place + 1 - count)) acceptable.add(slot.claim);
+  }
+  return [...lane.claims.keys()].filter((claim) => acceptable.has(claim));
 }
 
 function distinctVoters(slots: readonly Slot[], claim: number): number {

@@ -1,18 +1,20 @@
 /** Open, close and follow the waves of a lane as blocks go by. */
 import { assert, mark } from '../assert.ts';
 import { laneItemCount } from '../job/split.ts';
-import { abstainClasses } from '../job/statement.ts';
+import { type AbstainClass, abstainClasses } from '../job/statement.ts';
 import { waveSize } from '../sampling/plan.ts';
 import {
   currentWave,
   type LaneOutcome,
   type LaneRules,
   type LaneState,
+  laneSlotCountMax,
   replaced,
   type Slot,
+  slotVotes,
   type Wave,
 } from './lane.ts';
-import { acceptableClaims, isReopened, laneTable, leadingClaim } from './walk.ts';
+import { acceptableClaims, laneTable, leadingClaim } from './walk.ts';
 
 /** Milliseconds of the commit window of wave 0: `4 s + 8 t ceil(items / lanes)`. */
 export function commitWindowMs(
@@ -24,11 +26,15 @@ export function commitWindowMs(
   return baseMs + 8 * slowItemMs * Math.floor((items + lanes - 1) / lanes);
 }
 
-/** Chain times at which the commit phase and the wave end at the earliest: fixed by the draw. */
+/**
+ * Chain times at which the phases of a wave end at the earliest: fixed when the job was drawn.
+ * @see spec/protocol/aggregation.md A35
+ */
 export function waveTimes(
   rules: LaneRules,
   wave: number,
 ): { readonly commitByMs: number; readonly revealByMs: number; readonly closeMs: number } {
+  mark('A35');
   const rest = rules.revealWindowMs + rules.openingWindowMs;
   let startMs = rules.drawnMs;
   for (let earlier = 0; earlier < wave; earlier++)
@@ -48,7 +54,7 @@ export type WaveDraw = {
 
 /**
  * Draws the next wave of a lane.
- * @see spec/protocol/aggregation.md A12 to A15
+ * @see spec/protocol/aggregation.md A36 to A38
  */
 export function drawWave(lane: LaneState, rules: LaneRules, draw: WaveDraw): LaneState {
   const number = lane.waves.length;
@@ -66,25 +72,24 @@ export function drawWave(lane: LaneState, rules: LaneRules, draw: WaveDraw): Lan
   };
   const opened = { ...lane, waves: [...lane.waves, wave] };
   if (number === 0) {
-    mark('A12');
+    mark('A36');
     return withSlots(opened, draw.order);
   }
   const used = new Set(lane.slots.map((slot) => slot.seat));
   const unused = draw.order.filter((seat) => !used.has(seat));
-  if (unused.length > 0 && !isReopened(lane)) {
-    mark('A13');
+  if (unused.length > 0) {
+    mark('A37');
     const { votes, others } = leadingClaim(lane);
     const size = waveSize(laneTable(opened, rules), { votes, others, wave: number });
     return withSlots(opened, unused.slice(0, size));
   }
-  mark('A14');
-  const revealed = new Set(
-    lane.slots.filter((slot) => slot.claim !== null).map((slot) => slot.seat),
-  );
+  mark('A38');
+  // All earlier waves are closed: what was not opened by then can never be.
+  const counted = new Set(lane.slots.filter(slotVotes).map((slot) => slot.seat));
   const waves = replaced(opened.waves, number, { ...wave, reopened: true });
   return withSlots(
     { ...opened, waves },
-    draw.order.filter((seat) => !revealed.has(seat)),
+    draw.order.filter((seat) => !counted.has(seat)),
   );
 }
 
@@ -117,18 +122,18 @@ export type BlockEnd = {
 
 /**
  * Follows one lane to the end of a block: acceptance first, then voiding, then its phases.
- * @see spec/protocol/aggregation.md A16 to A23
+ * @see spec/protocol/aggregation.md A26 to A34
  */
 export function endBlock(lane: LaneState, rules: LaneRules, block: BlockEnd): LaneState {
   if (lane.outcome !== 'open' || lane.waves.length === 0) return lane;
   const seen = seeOpeningBeacons(lane, block);
   const acceptable = acceptableClaims(seen, rules);
-  if (acceptable.length > 1) return closed(seen, 'A16', 'contradiction', block.height);
+  if (acceptable.length > 1) return closed(seen, 'A27', 'contradiction', block.height);
   if (acceptable.length === 1) {
-    const accepted = closed(seen, 'A17', 'accepted', block.height);
+    const accepted = closed(seen, 'A28', 'accepted', block.height);
     return { ...accepted, accepted: acceptable[0]! };
   }
-  if (abstainedTooMany(seen, rules)) return closed(seen, 'A18', 'abstained', block.height);
+  if (abstainedClass(seen, rules) !== null) return closed(seen, 'A29', 'abstained', block.height);
   return followPhases(seen, rules, block);
 }
 
@@ -141,16 +146,21 @@ function seeOpeningBeacons(lane: LaneState, block: BlockEnd): LaneState {
   const place = lane.waves.length - 1;
   const wave = lane.waves[place]!;
   if (wave.commitClose === null || wave.commitClose + 1 !== block.height) return lane;
-  mark('A19');
+  mark('A26');
   const waves = replaced(lane.waves, place, { ...wave, openingBeacon: block.beacon });
   return { ...lane, waves };
 }
 
-function abstainedTooMany(lane: LaneState, rules: LaneRules): boolean {
-  return abstainClasses.some((name) => {
+/** The first class in which more than K distinct seats of the lane abstained, over all waves. */
+export function abstainedClass(
+  lane: LaneState,
+  rules: { readonly adversarial: number },
+): AbstainClass | null {
+  const isCommon = (name: AbstainClass): boolean => {
     const seats = lane.slots.filter((slot) => slot.abstained === name).map((slot) => slot.seat);
     return new Set(seats).size > rules.adversarial;
-  });
+  };
+  return abstainClasses.find(isCommon) ?? null;
 }
 
 function followPhases(lane: LaneState, rules: LaneRules, block: BlockEnd): LaneState {
@@ -161,23 +171,23 @@ function followPhases(lane: LaneState, rules: LaneRules, block: BlockEnd): LaneS
     const spoken = lane.slots
       .filter((slot) => slot.wave === place)
       .every((slot) => slot.commit !== null || slot.abstained !== null);
-    if (spoken) mark('A20');
+    if (spoken) mark('A30');
     else if (!phaseOver(wave.commitByMs, wave.base + 1, rules, block)) return lane;
-    else mark('A21');
+    else mark('A31');
     const waves = replaced(lane.waves, place, { ...wave, commitClose: block.height });
     return { ...lane, waves };
   }
   if (wave.revealClose === null) {
     if (!phaseOver(wave.revealByMs, wave.commitClose, rules, block)) return lane;
-    mark('A24');
+    mark('A32');
     const waves = replaced(lane.waves, place, { ...wave, revealClose: block.height });
     return { ...lane, waves };
   }
   if (!phaseOver(wave.closeMs, wave.revealClose, rules, block)) return lane;
   const waves = replaced(lane.waves, place, { ...wave, closed: block.height });
-  if (lane.waves.length >= rules.waves)
-    return { ...closed(lane, 'A23', 'expired', block.height), waves };
-  mark('A22');
+  if (lane.waves.length >= rules.waves || lane.slots.length + rules.seats > laneSlotCountMax)
+    return { ...closed(lane, 'A34', 'expired', block.height), waves };
+  mark('A33');
   return { ...lane, waves };
 }
 

@@ -3,6 +3,7 @@ import * as dagCbor from '@ipld/dag-cbor';
 import { mark } from '../assert.ts';
 import { sameBytes } from '../brand.ts';
 import { CodecError } from './error.ts';
+import { headsWithin } from './heads.ts';
 import type { Shape, Wire } from './schema.ts';
 
 /** The one encoding of a type. `encode(decode(bytes))` gives back the same bytes. */
@@ -15,6 +16,9 @@ export type Codec<T> = {
   readonly decode: (bytes: Uint8Array) => T;
 };
 
+/** Items of an encoding where a codec says nothing else: some milliseconds of work. */
+const headsMaxDefault = 65_536;
+
 /** The value type of a codec. */
 export type CodecOf<C> = C extends Codec<infer T> ? T : never;
 
@@ -23,8 +27,15 @@ export type CodecOf<C> = C extends Codec<infer T> ? T : never;
  *
  * Decoding is total: any byte string gives a value or a {@link CodecError}. The library alone
  * accepts several encodings of one value, so what was read is written again and compared.
+ *
+ * @param headsMax - Items that an encoding may have, lists and their entries counted.
  */
-export function codec<T>(name: string, bytesMax: number, shape: Shape<T>): Codec<T> {
+export function codec<T>(
+  name: string,
+  bytesMax: number,
+  shape: Shape<T>,
+  headsMax = headsMaxDefault,
+): Codec<T> {
   const encode = (value: T): Uint8Array => {
     const bytes = written(shape.write(value));
     if (bytes.length > bytesMax)
@@ -35,6 +46,10 @@ export function codec<T>(name: string, bytesMax: number, shape: Shape<T>): Codec
     if (bytes.length > bytesMax) {
       mark('E1');
       throw new CodecError({ code: 'CODEC_TOO_LONG', bytes: bytes.length, bytesMax });
+    }
+    if (!headsWithin(bytes, headsMax)) {
+      mark('E6');
+      throw new CodecError({ code: 'CODEC_TOO_MANY', headsMax });
     }
     const value = shaped(shape, parse(bytes), name);
     if (!sameBytes(dagCbor.encode(shape.write(value)), bytes)) {

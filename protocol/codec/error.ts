@@ -3,6 +3,7 @@ import { ProtocolError } from '../errors.ts';
 
 export type CodecErrorDetail = Readonly<
   | { code: 'CODEC_TOO_LONG'; bytes: number; bytesMax: number }
+  | { code: 'CODEC_TOO_MANY'; headsMax: number }
   | { code: 'CODEC_MALFORMED'; reason: string }
   | { code: 'CODEC_NOT_CANONICAL' }
   | { code: 'CODEC_SHAPE'; at: string; expected: string }
@@ -26,6 +27,8 @@ function describe(detail: CodecErrorDetail): string {
   switch (detail.code) {
     case 'CODEC_TOO_LONG':
       return `${detail.bytes} bytes where at most ${detail.bytesMax} are allowed`;
+    case 'CODEC_TOO_MANY':
+      return `more than ${detail.headsMax} items where at most that many are allowed`;
     case 'CODEC_MALFORMED':
       return `not dag-cbor: ${detail.reason}`;
     case 'CODEC_NOT_CANONICAL':

@@ -5,7 +5,7 @@ import type { Digest } from '../crypto/hash.ts';
 import { signedMessage } from '../crypto/signature.ts';
 import type { CryptoSuite } from '../crypto/suite.ts';
 import { accept, ProtocolError, reject, type Verdict } from '../errors.ts';
-import { isCid } from '../merkle/blob.ts';
+import { cidCodec, isCid, listCodec } from '../merkle/cid.ts';
 import {
   costTableVersion,
   jobLifeMsMax,
@@ -39,7 +39,7 @@ export function admitJob(signed: SignedJob, rules: JobRules): Verdict {
   if (job.tier !== 'exact') return refuse('J7', 'JOB_TIER_UNSUPPORTED');
   if (job.spare !== 0) return refuse('J8', 'JOB_SPARE_UNSUPPORTED');
   if (job.subtasks > itemCount(job)) return refuse('J9', 'JOB_MORE_SUBTASKS_THAN_ITEMS');
-  if ((job.input.kind === 'generated') !== (job.cut === 'generated') || !isCid(job.program))
+  if ((job.input.kind === 'generated') !== (job.cut === 'generated') || !namesBlob(job.program))
     return refuse('J10', 'JOB_INPUT_MALFORMED');
   if (job.waves < waveCountMin) return refuse('J11', 'JOB_TOO_FEW_WAVES');
   if (!adversaryFits(signed, rules.seats)) return refuse('J12', 'JOB_ADVERSARY_TOO_LARGE');
@@ -48,6 +48,10 @@ export function admitJob(signed: SignedJob, rules: JobRules): Verdict {
     return refuse('J13', 'JOB_SIGNATURE');
   mark('J14');
   return accept;
+}
+
+function namesBlob(bytes: Uint8Array): boolean {
+  return isCid(bytes) && cidCodec(bytes) !== listCodec;
 }
 
 function adversaryFits({ job }: SignedJob, seats: number): boolean {
@@ -65,7 +69,11 @@ function refuse(line: string, code: string): Verdict {
   return reject(code);
 }
 
-/** Whether a job that names `anchorTimeMs` may live as long as it asks. */
+/**
+ * Whether a job whose anchor has `anchorTimeMs` may live as long as it asks.
+ * @see spec/protocol/job.md J16
+ */
 export function lifeFits(includeByMs: number, anchorTimeMs: number): boolean {
+  mark('J16');
   return includeByMs <= anchorTimeMs + jobLifeMsMax;
 }

@@ -1,4 +1,5 @@
 /** Define a job, its id, and its one encoding. */
+import { mark } from '../assert.ts';
 import { type Codec, codec } from '../codec/codec.ts';
 import {
   bigUint,
@@ -94,8 +95,12 @@ export const signedJobCodec: Codec<SignedJob> = codec(
   signedJobShape,
 );
 
-/** The id of a job: its digest, signature left out. */
+/**
+ * The id of a job: its digest, signature left out.
+ * @see spec/protocol/job.md J15
+ */
 export function jobId(job: Job): Digest {
+  mark('J15');
   return hash('job', jobCodec.encode(job));
 }
 

@@ -4,7 +4,10 @@ import { assert, mark } from '../assert.ts';
 /** Items `first..end-1`. */
 export type ItemRange = { readonly first: number; readonly end: number };
 
-/** Items of subtask t: `floor(t m / M)` up to, but without, `floor((t + 1) m / M)`. */
+/**
+ * Items of subtask t: `floor(t m / M)` up to, but without, `floor((t + 1) m / M)`.
+ * @see spec/protocol/job.md J1
+ */
 export function subtaskItems(items: number, subtasks: number, subtask: number): ItemRange {
   assert(subtask < subtasks && subtasks <= items, 'a subtask has an item');
   mark('J1');
@@ -14,7 +17,10 @@ export function subtaskItems(items: number, subtasks: number, subtask: number): 
   };
 }
 
-/** Subtasks of a lane, rising: those t with `t mod g = lane`. */
+/**
+ * Subtasks of a lane, rising: those t with `t mod g = lane`.
+ * @see spec/protocol/job.md J2
+ */
 export function laneSubtasks(subtasks: number, lanes: number, lane: number): readonly number[] {
   mark('J2');
   const chosen: number[] = [];

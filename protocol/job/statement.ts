@@ -1,6 +1,6 @@
 /** State what a seat did on its lane: commit, abstain, reveal, open. */
-
 import { openingShape } from '../algebra/transcript.ts';
+import { mark } from '../assert.ts';
 import { type Codec, codec } from '../codec/codec.ts';
 import {
   bigUint,
@@ -109,18 +109,30 @@ export const signedStatementCodec: Codec<SignedStatement> = codec(
   signedStatementShape,
 );
 
-/** The bytes that a seat signs. */
+/**
+ * The bytes that a seat signs.
+ * @see spec/protocol/job.md J17
+ */
 export function statementMessage(statement: Statement, network: Digest): Uint8Array {
+  mark('J17');
   return signedMessage(domains[statement.kind], network, statementCodec.encode(statement));
 }
 
-/** The digest by which a lane's log names a message. */
+/**
+ * The digest by which a lane's log names a message.
+ * @see spec/protocol/job.md J19
+ */
 export function messageHash(signed: SignedStatement): Digest {
+  mark('J19');
   return hash('message', signedStatementCodec.encode(signed));
 }
 
-/** The commitment that a reveal must open. */
+/**
+ * The commitment that a reveal must open.
+ * @see spec/protocol/job.md J18
+ */
 export function commitDigest(opened: Omit<Reveal, 'value'>): Digest {
+  mark('J18');
   return hash(
     'commit',
     opened.drawId,

@@ -1,4 +1,5 @@
 /** Hold the chain at one block: its header, its state, and the history below it. */
+import { mark } from '../assert.ts';
 import { type Digest, hash } from '../crypto/hash.ts';
 import type { CryptoSuite } from '../crypto/suite.ts';
 import { appendLeaf, emptyFrontier, frontierRoot, type ListFrontier } from '../merkle/list.ts';
@@ -50,8 +51,12 @@ export function genesisBeacon(network: Digest): Digest {
   return hash('beacon', network);
 }
 
-/** The state that a genesis describes, under its header of height 0. */
+/**
+ * The state that a genesis describes, under its header of height 0.
+ * @see spec/protocol/ledger.md L3
+ */
 export function genesisChain(rules: LedgerRules): ChainState {
+  mark('L3');
   const { genesis, network } = rules;
   const cursor = new StateCursor(emptyMap);
   genesis.seats.forEach((seat, index) => {

@@ -1,4 +1,5 @@
 /** Say where in the chain a block stands while it is being applied. */
+import { mark } from '../assert.ts';
 import type { StateCursor } from './state.ts';
 
 /** The block at hand and its parent, as far as the rules of jobs look at them. */
@@ -19,6 +20,7 @@ export type BlockContext = {
 /**
  * Distinct leaders of the blocks above `height`, up to and with the block at hand; counting stops
  * at `enough`, and at blocks that the state has forgotten.
+ * @see spec/protocol/ledger.md L33
  */
 export function leadersSince(
   cursor: StateCursor,
@@ -26,6 +28,7 @@ export function leadersSince(
   height: number,
   enough: number,
 ): number {
+  mark('L33');
   if (block.height <= height) return 0;
   const leaders = new Set([block.proposer]);
   for (let at = block.height - 1; at > height && leaders.size < enough; at--) {

@@ -13,7 +13,7 @@ export type JobEnd = {
   readonly outcome: 'settled' | 'failed' | 'expired' | 'voided';
   readonly fee: bigint;
   readonly escrow: bigint;
-  /** Executions that seats committed to, in time: a seat and the items of its lane. */
+  /** Executions to pay: a seat, at most once a lane, and the items of that lane. */
   readonly work: readonly { readonly seat: number; readonly items: number }[];
 };
 
@@ -26,7 +26,7 @@ export type Settlement = {
 /** Incentives as pure functions: the core calls them and names none. */
 export type Contracts = {
   readonly name: string;
-  /** Tokens to hold while a job is open: enough for every execution that it can need. */
+  /** Tokens to hold while a job is open: enough for one execution of every item by every seat. */
   readonly escrow: (terms: JobTerms) => bigint;
   readonly settle: (end: JobEnd) => Settlement;
 };

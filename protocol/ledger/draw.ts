@@ -13,7 +13,7 @@ import type { StateCursor } from './state.ts';
 
 /**
  * Draws wave 0 of every job of the parent block from the beacon of this one.
- * @see spec/protocol/ledger.md L22
+ * @see spec/protocol/ledger.md L19
  */
 export function drawJobs(cursor: StateCursor, block: BlockContext, rules: LedgerRules): void {
   const ids = cursor.ordered();
@@ -23,7 +23,7 @@ export function drawJobs(cursor: StateCursor, block: BlockContext, rules: Ledger
   for (const id of ids) {
     const record = cursor.job(id);
     assert(record !== null, 'an ordered job has a record');
-    mark('L22');
+    mark('L19');
     const plan = planJob(record, block, offset, rules);
     offset += plan.lanes;
     const running: JobRecord = { ...record, state: 'running', reason: 'JOB_AWAITS_LANES', plan };
@@ -50,9 +50,9 @@ function planJob(
 ): JobPlan {
   const seats = rules.genesis.seats.length;
   const skipped = skippedViews({
-    viewNext: block.view,
-    viewParent: record.parentView,
-    viewAnchor: record.anchorView,
+    next: block,
+    parent: { height: record.includedHeight - 1, view: record.parentView },
+    anchor: { height: record.anchorHeight, view: record.anchorView },
   });
   const { adversarial, perLane, lanesMax } = drawPlan({
     seats,
@@ -75,7 +75,7 @@ function planJob(
 
 /**
  * Draws the next wave of every lane whose wave closed in the parent block.
- * @see spec/protocol/ledger.md L23
+ * @see spec/protocol/ledger.md L20
  */
 export function drawWaves(cursor: StateCursor, block: BlockContext, rules: LedgerRules): void {
   for (const id of cursor.open()) {
@@ -83,14 +83,19 @@ export function drawWaves(cursor: StateCursor, block: BlockContext, rules: Ledge
     if (record.plan === null) continue;
     for (let lane = 0; lane < record.plan.lanes; lane++) {
       const state = cursor.lane(id, lane)!;
-      if (!awaitsWave(state) || currentWave(state).closed !== block.parent.height) continue;
-      mark('L23');
+      if (!awaitsWave(state)) continue;
+      const { closed, commitClose } = currentWave(state);
+      assert(closed === block.parent.height, 'a lane waits one block for its next wave');
+      mark('L20');
       const wave = state.waves.length;
       const before = cursor.recent(block.parent.height - 1);
+      assert(before !== null && commitClose !== null, 'a wave that closed had closed its commits');
+      // A close that the state has forgotten lies thousands of blocks back.
+      const close = cursor.recent(commitClose) ?? before;
       const draw = {
         base: block.parent.height,
         drawId: waveDrawId(block, wave, rules),
-        skippedViews: skippedWaveViews({ viewNext: block.view, viewParent: before?.view ?? 0 }),
+        skippedViews: skippedWaveViews({ next: block, parent: before, commitClose: close }),
         order: permutation(block, wave, rules),
       };
       cursor.setLane(id, lane, drawWave(state, rulesOfLane(record, rules, lane), draw));

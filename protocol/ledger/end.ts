@@ -1,17 +1,18 @@
 /** Follow the open lanes to the end of a block, and end the jobs that are done. */
 import { type LaneState, slotVotes } from '../aggregation/lane.ts';
-import { endBlock, laneWork } from '../aggregation/wave.ts';
+import { abstainedClass, endBlock, laneWork } from '../aggregation/wave.ts';
 import { assert, mark } from '../assert.ts';
+import type { AbstainClass } from '../job/statement.ts';
 import type { LedgerRules } from './chain.ts';
 import { type BlockContext, leadersSince } from './context.ts';
 import type { JobEnd } from './contracts.ts';
 import { rulesOfLane } from './items.ts';
-import { closeLane, type JobRecord } from './record.ts';
+import { closeLane, type JobPlan, type JobRecord } from './record.ts';
 import type { StateCursor } from './state.ts';
 
 /**
  * Evaluates every open lane after the items of a block, and settles what can be settled.
- * @see spec/protocol/ledger.md L24 to L29
+ * @see spec/protocol/ledger.md L34 to L38
  */
 export function endLanes(cursor: StateCursor, block: BlockContext, rules: LedgerRules): void {
   const open = cursor.open();
@@ -22,8 +23,9 @@ export function endLanes(cursor: StateCursor, block: BlockContext, rules: Ledger
     const lanes: LaneState[] = [];
     for (let lane = 0; lane < record.plan.lanes; lane++) {
       const before = cursor.lane(id, lane)!;
-      const enough = Math.max(2, rulesOfLane(record, rules, lane).faulty + 1);
-      const after = endBlock(before, rulesOfLane(record, rules, lane), {
+      const laneRules = rulesOfLane(record, rules, lane);
+      const enough = laneRules.faulty + 1;
+      const after = endBlock(before, laneRules, {
         height: block.height,
         timeMs: block.timeMs,
         beacon: block.beacon,
@@ -32,7 +34,7 @@ export function endLanes(cursor: StateCursor, block: BlockContext, rules: Ledger
       if (after !== before) cursor.setLane(id, lane, after);
       lanes.push(after);
     }
-    const end = jobEnd(lanes);
+    const end = jobEnd(lanes, record.plan);
     if (end === null) return true;
     endJob(cursor, id, record, lanes, end, block.height, rules);
     return false;
@@ -42,18 +44,21 @@ export function endLanes(cursor: StateCursor, block: BlockContext, rules: Ledger
 
 type End = { readonly state: JobEnd['outcome']; readonly reason: string };
 
-function jobEnd(lanes: readonly LaneState[]): End | null {
+function jobEnd(lanes: readonly LaneState[], plan: JobPlan): End | null {
   if (lanes.some((lane) => lane.outcome === 'contradiction'))
-    return ended('L24', 'voided', 'LANE_CONTRADICTION');
-  const abstained = lanes.find((lane) => lane.outcome === 'abstained');
-  if (abstained !== undefined) return ended('L25', 'voided', abstainReason(abstained));
+    return ended('L34', 'voided', 'LANE_CONTRADICTION');
+  const abstained = lanes
+    .filter((lane) => lane.outcome === 'abstained')
+    .map((lane) => abstainedClass(lane, plan))
+    .find((name) => name !== null);
+  if (abstained != null) return ended('L35', 'voided', abstainReasons[abstained]);
   if (lanes.some((lane) => lane.outcome === 'expired'))
-    return ended('L26', 'expired', 'JOB_OUT_OF_WAVES');
+    return ended('L36', 'expired', 'JOB_OUT_OF_WAVES');
   if (!lanes.every((lane) => lane.outcome === 'accepted')) return null;
   const failed = lanes.some((lane) => lane.claims[lane.accepted!]!.valueCid === null);
   return failed
-    ? ended('L27', 'failed', 'JOB_ITEM_FAILED')
-    : ended('L28', 'settled', 'JOB_SETTLED');
+    ? ended('L37', 'failed', 'JOB_ITEM_FAILED')
+    : ended('L38', 'settled', 'JOB_SETTLED');
 }
 
 function ended(line: string, state: End['state'], reason: string): End {
@@ -61,22 +66,13 @@ function ended(line: string, state: End['state'], reason: string): End {
   return { state, reason };
 }
 
-function abstainReason(lane: LaneState): string {
-  const counts = new Map<string, number>();
-  for (const { abstained } of lane.slots)
-    if (abstained !== null) counts.set(abstained, (counts.get(abstained) ?? 0) + 1);
-  const [most] = [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
-  switch (most?.[0]) {
-    case 'timeout':
-      return 'PROGRAM_TOO_SLOW';
-    case 'unavailable':
-      return 'INPUT_UNAVAILABLE';
-    case 'inadmissible':
-      return 'PROGRAM_INADMISSIBLE';
-    default:
-      return 'PROGRAM_UNRUNNABLE';
-  }
-}
+const abstainReasons: { readonly [K in AbstainClass]: string } = {
+  timeout: 'PROGRAM_TOO_SLOW',
+  killed: 'PROGRAM_UNRUNNABLE',
+  'host-oom': 'PROGRAM_UNRUNNABLE',
+  unavailable: 'INPUT_UNAVAILABLE',
+  inadmissible: 'PROGRAM_INADMISSIBLE',
+};
 
 function endJob(
   cursor: StateCursor,
@@ -101,7 +97,10 @@ function endJob(
   });
 }
 
-/** @see spec/protocol/ledger.md L29 */
+/**
+ * A seat is paid once a lane, in how many waves ever it was drawn: a commit alone proves no work.
+ * @see spec/protocol/ledger.md L40
+ */
 function pay(
   cursor: StateCursor,
   record: JobRecord,
@@ -109,16 +108,15 @@ function pay(
   outcome: End['state'],
   rules: LedgerRules,
 ): void {
-  mark('L29');
+  mark('L40');
   const work = lanes.flatMap((lane, place) => {
     const items = laneWork(rulesOfLane(record, rules, place));
-    return lane.slots.flatMap((slot) => {
-      const counted =
-        lane.accepted !== null
-          ? slotVotes(slot) && slot.claim === lane.accepted
-          : slot.commit !== null && !slot.equivocated;
-      return counted ? [{ seat: slot.seat, items }] : [];
-    });
+    const counted = lane.slots.filter((slot) =>
+      lane.accepted !== null
+        ? slotVotes(slot) && slot.claim === lane.accepted
+        : slot.commit !== null && !slot.equivocated,
+    );
+    return [...new Set(counted.map(({ seat }) => seat))].map((seat) => ({ seat, items }));
   });
   const { fee, escrow } = record;
   const { payments, refund } = rules.contracts.settle({ outcome, fee, escrow, work });

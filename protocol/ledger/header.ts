@@ -1,4 +1,5 @@
 /** Define a block's header: what is voted on, and what everything is proved against. */
+import { mark } from '../assert.ts';
 import { type Codec, codec } from '../codec/codec.ts';
 import { fixedBytes, list, type ShapeOf, struct, uint } from '../codec/schema.ts';
 import { type Digest, hash, zeroDigest } from '../crypto/hash.ts';
@@ -38,8 +39,12 @@ export const headerShape = struct({
 export type Header = ShapeOf<typeof headerShape>;
 export const headerCodec: Codec<Header> = codec('header', 1_024, headerShape);
 
-/** The id of a block. */
+/**
+ * The id of a block.
+ * @see spec/protocol/ledger.md L4
+ */
 export function headerHash(header: Header): Digest {
+  mark('L4');
   return hash('header', headerCodec.encode(header));
 }
 

@@ -13,7 +13,7 @@ import type { StateCursor } from './state.ts';
 
 /**
  * Orders a job: from here on it ends by itself, whatever happens. Returns its id, or a code.
- * @see spec/protocol/ledger.md L10 to L17
+ * @see spec/protocol/ledger.md L21 to L28
  */
 export function orderJob(
   cursor: StateCursor,
@@ -24,20 +24,20 @@ export function orderJob(
   const { job } = signed;
   const seats = rules.genesis.seats.length;
   const verdict = admitJob(signed, { network: rules.network, seats, suite: rules.suite });
-  if (verdict.verdict !== 'accept') return code('L10', verdict.code);
-  if (block.timeMs > job.includeByMs) return code('L11', 'JOB_NOT_INCLUDED_IN_TIME');
+  if (verdict.verdict !== 'accept') return code('L21', verdict.code);
+  if (block.timeMs > job.includeByMs) return code('L22', 'JOB_NOT_INCLUDED_IN_TIME');
   const anchor = cursor.recent(job.anchorHeight);
   if (anchor === null || !sameBytes(anchor.hash, job.anchorHash))
-    return code('L12', 'JOB_ANCHOR_UNKNOWN');
-  if (!lifeFits(job.includeByMs, anchor.timeMs)) return code('L13', 'JOB_LIVES_TOO_LONG');
-  if (cursor.usedNonce(job.submitter, job.nonce)) return code('L14', 'JOB_REPLAYED');
+    return code('L23', 'JOB_ANCHOR_UNKNOWN');
+  if (!lifeFits(job.includeByMs, anchor.timeMs)) return code('L24', 'JOB_LIVES_TOO_LONG');
+  if (cursor.usedNonce(job.submitter, job.nonce)) return code('L25', 'JOB_REPLAYED');
   const open = cursor.open();
-  if (open.length >= openJobCountMax) return code('L15', 'LEDGER_JOBS_FULL');
+  if (open.length >= openJobCountMax) return code('L26', 'LEDGER_JOBS_FULL');
   const items = itemCount(job);
   const escrow = rules.contracts.escrow({ items, fee: job.fee, seats });
   const tokens = cursor.tokens(job.submitter);
-  if (tokens < escrow) return code('L16', 'JOB_ESCROW');
-  mark('L17');
+  if (tokens < escrow) return code('L27', 'JOB_ESCROW');
+  mark('L28');
   const id = jobId(job);
   cursor.setTokens(job.submitter, tokens - escrow);
   cursor.useNonce(job.submitter, job.nonce, job.includeByMs);
@@ -57,6 +57,7 @@ export function orderJob(
     includedHeight: block.height,
     parentView: block.parent.view,
     anchorView: anchor.view,
+    anchorHeight: anchor.height,
     plan: null,
     lanes: [],
     ended: null,
@@ -66,7 +67,7 @@ export function orderJob(
 
 /**
  * Orders a seat's statement about its lane. Returns null, or why it has no place.
- * @see spec/protocol/ledger.md L18 to L21
+ * @see spec/protocol/ledger.md L29 to L32
  */
 export function orderSeatStatement(
   cursor: StateCursor,
@@ -76,13 +77,13 @@ export function orderSeatStatement(
 ): string | null {
   const { statement } = signed;
   const record = cursor.job(statement.job);
-  if (record === null) return code('L18', 'STATEMENT_JOB_UNKNOWN');
+  if (record === null) return code('L29', 'STATEMENT_JOB_UNKNOWN');
   const lane = cursor.lane(statement.job, statement.lane);
-  if (record.plan === null || lane === null) return code('L19', 'STATEMENT_JOB_NOT_RUNNING');
+  if (record.plan === null || lane === null) return code('L30', 'STATEMENT_JOB_NOT_RUNNING');
   const seat = rules.genesis.seats[statement.seat];
   const message = statementMessage(statement, rules.network);
   if (seat === undefined || !rules.suite.verify(seat.publicKey, message, signed.signature))
-    return code('L20', 'STATEMENT_SIGNATURE');
+    return code('L31', 'STATEMENT_SIGNATURE');
   const change = orderStatement(
     lane,
     rulesOfLane(record, rules, statement.lane),
@@ -91,7 +92,7 @@ export function orderSeatStatement(
     height,
   );
   if (!change.ok) return change.code;
-  mark('L21');
+  mark('L32');
   cursor.setLane(statement.job, statement.lane, change.lane);
   return null;
 }

@@ -6,6 +6,7 @@ import {
   logEntryCodec,
 } from '../aggregation/lane.ts';
 import { commitWindowMs } from '../aggregation/wave.ts';
+import { mark } from '../assert.ts';
 import { type Codec, codec } from '../codec/codec.ts';
 import {
   bigUint,
@@ -37,7 +38,7 @@ import {
   waveCountMax,
 } from '../params.ts';
 import { ratio } from '../ratio.ts';
-import type { NetworkParameters } from './genesis.ts';
+import { type NetworkParameters, tokensMax } from './genesis.ts';
 
 /** Where a job stands. The last four are ends. */
 export const jobStates = ['ordered', 'running', 'settled', 'failed', 'expired', 'voided'] as const;
@@ -94,11 +95,12 @@ const recordShape = struct({
   slowItemMs: uint(slowItemMsMax),
   waves: uint(waveCountMax, 1),
   fee: bigUint(2n ** 64n - 1n),
-  escrow: bigUint(2n ** 128n - 1n),
+  escrow: bigUint(tokensMax),
   /** Height h, the view of its parent and of the job's anchor: s follows from them. */
   includedHeight: uint(heightMax),
   parentView: uint(viewMax),
   anchorView: uint(viewMax),
+  anchorHeight: uint(heightMax),
   plan: nullable(planShape),
   lanes: list(closedLaneShape, seatCountMax),
   ended: nullable(uint(heightMax)),
@@ -106,7 +108,12 @@ const recordShape = struct({
 
 /** A job as the state keeps it. */
 export type JobRecord = ShapeOf<typeof recordShape>;
-export const recordCodec: Codec<JobRecord> = codec('job record', 4 * 1024 * 1024, recordShape);
+export const recordCodec: Codec<JobRecord> = codec(
+  'job record',
+  4 * 1024 * 1024,
+  recordShape,
+  2 ** 20,
+);
 
 /** The rules of one lane, from the record of its job. */
 export function laneRules(
@@ -121,6 +128,7 @@ export function laneRules(
     faulty: faultyMax(plan.seats),
     loss: ratio(1n, 10n ** BigInt(record.lossExponent)),
     lanesMax: plan.lanesMax,
+    perLane: plan.perLane,
     lane,
     lanes: plan.lanes,
     items: record.items,
@@ -138,8 +146,12 @@ export function laneRules(
   };
 }
 
-/** What the record keeps of a lane. */
+/**
+ * What the record keeps of a lane.
+ * @see spec/protocol/ledger.md L39
+ */
 export function closeLane(lane: LaneState): ClosedLane {
+  mark('L39');
   return {
     outcome: lane.outcome,
     claim: lane.accepted === null ? null : lane.claims[lane.accepted]!,

@@ -10,11 +10,12 @@ import {
   digestBytes,
   heightMax,
   openJobCountMax,
+  publicKeyBytes,
   seatCountMax,
   timeMsMax,
   viewMax,
 } from '../params.ts';
-import { type Seat, seatShape } from './genesis.ts';
+import { type Seat, seatShape, tokensMax } from './genesis.ts';
 import { type JobRecord, recordCodec } from './record.ts';
 
 /** Heights that the state remembers: anchors, proposers and views of recent blocks. */
@@ -31,14 +32,15 @@ const recentShape = struct({
 export type RecentBlock = ShapeOf<typeof recentShape>;
 
 const recentCodec: Codec<RecentBlock> = codec('recent block', 128, recentShape);
-const tokensCodec = codec('tokens', 32, bigUint(2n ** 128n - 1n));
+const tokensCodec = codec('tokens', 16, bigUint(tokensMax));
 const timeCodec = codec('time', 16, uint(timeMsMax));
 const idsCodec = codec(
   'job ids',
   openJobCountMax * 40 + 16,
   list(fixedBytes(digestBytes), openJobCountMax),
 );
-const keysCodec = codec('keys', 16 * 1024 * 1024, list(fixedBytes(40), 262_144));
+const countCodec = codec('count', 16, uint(2 ** 32));
+const nonceNameCodec = codec('nonce name', 64, fixedBytes(publicKeyBytes + 8));
 export const seatCodec: Codec<Seat> = codec('seat', 256, seatShape);
 
 /** Keys of the state, each a tag and a name. */
@@ -50,7 +52,10 @@ export const stateKeys = {
   recent: (height: number) => concatBytes(utf8('recent/'), uint64(height % recentHeightCount)),
   nonce: (submitter: Uint8Array, nonce: bigint) =>
     concatBytes(utf8('nonce/'), submitter, uint64Big(nonce)),
-  expiry: (second: number) => concatBytes(utf8('expiry/'), uint64(second)),
+  /** How many nonces are forgotten at a second's end, and which they are. */
+  expiries: (second: number) => concatBytes(utf8('expiries/'), uint64(second)),
+  expiry: (second: number, place: number) =>
+    concatBytes(utf8('expiry/'), uint64(second), uint64(place)),
   ordered: () => utf8('ordered'),
   open: () => utf8('open'),
 };
@@ -157,20 +162,24 @@ export class StateCursor {
   }
   useNonce(submitter: Uint8Array, nonce: bigint, untilMs: number): void {
     this.#put(timeCodec, stateKeys.nonce(submitter, nonce), untilMs);
-    const bucket = stateKeys.expiry(Math.floor(untilMs / 1000));
+    const second = Math.floor(untilMs / 1000);
+    const place = this.#get(countCodec, stateKeys.expiries(second)) ?? 0;
     const name = concatBytes(submitter, uint64Big(nonce));
-    this.#put(keysCodec, bucket, [...(this.#get(keysCodec, bucket) ?? []), name]);
+    this.#put(nonceNameCodec, stateKeys.expiry(second, place), name);
+    this.#put(countCodec, stateKeys.expiries(second), place + 1);
   }
-  /** Forgets the nonces whose jobs could no longer be ordered in that second. */
+  /** Forgets the nonces whose jobs can no longer be ordered once that second is over. */
   forgetNonces(second: number): void {
-    const bucket = stateKeys.expiry(second);
-    const names = this.#get(keysCodec, bucket);
-    if (names === null) return;
-    for (const name of names) {
-      const nonce = new DataView(name.buffer, name.byteOffset + 32, 8).getBigUint64(0);
-      this.#put(timeCodec, stateKeys.nonce(name.subarray(0, 32), nonce), null);
+    const count = this.#get(countCodec, stateKeys.expiries(second)) ?? 0;
+    for (let place = 0; place < count; place++) {
+      const key = stateKeys.expiry(second, place);
+      const name = this.#get(nonceNameCodec, key);
+      assert(name !== null, 'a counted nonce has a name');
+      const nonce = new DataView(name.buffer, name.byteOffset + publicKeyBytes, 8).getBigUint64(0);
+      this.#put(timeCodec, stateKeys.nonce(name.subarray(0, publicKeyBytes), nonce), null);
+      this.#put(nonceNameCodec, key, null);
     }
-    this.#put(keysCodec, bucket, null);
+    if (count > 0) this.#put(countCodec, stateKeys.expiries(second), null);
   }
 
   /** The map with all changes in it. */

@@ -31,7 +31,7 @@ export type Applied =
 
 /**
  * Applies a received block: every rule is checked, the state root recomputed.
- * @see spec/protocol/ledger.md L1 to L9
+ * @see spec/protocol/ledger.md L5 to L16
  */
 export function applyBlock(
   parent: ChainState,
@@ -41,17 +41,18 @@ export function applyBlock(
 ): Applied {
   const wrong = headerFault(parent, header, rules);
   if (wrong !== null) return { ok: false, code: wrong };
-  if (!sameBytes(itemsRoot(items), header.itemsRoot)) return refused('L6', 'BLOCK_ITEMS_ROOT');
+  if (!bodyFits(items)) return refused('L10', 'BLOCK_FULL');
+  if (!sameBytes(itemsRoot(items), header.itemsRoot)) return refused('L11', 'BLOCK_ITEMS_ROOT');
   const work = beginBlock(parent, header, rules);
   for (const bytes of items) {
     const item = tryDecode(blockItemCodec, bytes);
-    if (item === null) return refused('L7', 'BLOCK_ITEM_MALFORMED');
+    if (item === null) return refused('L12', 'BLOCK_ITEM_MALFORMED');
     const code = work.order(item);
-    if (code !== null) return refused('L7', code);
+    if (code !== null) return refused('L13', code);
   }
   const map = work.end();
-  if (!sameBytes(mapRoot(map), header.stateRoot)) return refused('L8', 'BLOCK_STATE_ROOT');
-  mark('L9');
+  if (!sameBytes(mapRoot(map), header.stateRoot)) return refused('L15', 'BLOCK_STATE_ROOT');
+  mark('L16');
   const hash = headerHash(header);
   return { ok: true, chain: { header, hash, map, history: childHistory(parent) } };
 }
@@ -68,9 +69,9 @@ function headerFault(parent: ChainState, header: Header, rules: LedgerRules): st
     !sameBytes(header.seatSetHash, rules.seatSet) ||
     !sameBytes(header.historyRoot, frontierRoot(childHistory(parent)))
   )
-    return code('L1', 'BLOCK_NOT_A_CHILD');
+    return code('L5', 'BLOCK_NOT_A_CHILD');
   const step = header.timeMs - above.timeMs;
-  if (step < stepMinMs || step > stepMaxMs) return code('L2', 'BLOCK_TIME');
+  if (step < stepMinMs || step > stepMaxMs) return code('L6', 'BLOCK_TIME');
   const leader = leaderOf({
     network: rules.network,
     leaderSeed: rules.leaderSeed,
@@ -78,15 +79,28 @@ function headerFault(parent: ChainState, header: Header, rules: LedgerRules): st
     view: header.view,
     seats: rules.genesis.seats.length,
   });
-  if (header.proposer !== leader) return code('L3', 'BLOCK_PROPOSER');
+  if (header.proposer !== leader) return code('L7', 'BLOCK_PROPOSER');
   const input = beaconInput(above.beacon, header.epoch, header.view);
   const { vrfPublicKey } = rules.genesis.seats[leader]!;
   const output = rules.suite.vrfVerify(vrfPublicKey, input, header.vrfProof);
-  if (output === null) return code('L4', 'BLOCK_VRF');
+  if (output === null) return code('L8', 'BLOCK_VRF');
   const { epoch, view } = header;
   const beacon = nextBeacon({ parentBeacon: above.beacon, epoch, view, output });
-  if (!sameBytes(beacon, header.beacon)) return code('L5', 'BLOCK_BEACON');
+  if (!sameBytes(beacon, header.beacon)) return code('L9', 'BLOCK_BEACON');
   return null;
+}
+
+/** Bytes that a body takes beside its items, and an item beside its own bytes, at most. */
+const bodyFrameBytes = 1_024;
+const itemFrameBytes = 8;
+
+/** The bytes by which a body is measured: no less than what it takes on the wire. */
+function bodyBytes(items: readonly Uint8Array[]): number {
+  return items.reduce((sum, { length }) => sum + length + itemFrameBytes, bodyFrameBytes);
+}
+
+function bodyFits(items: readonly Uint8Array[]): boolean {
+  return items.length <= blockItemCountMax && bodyBytes(items) <= blockBytesMax;
 }
 
 /** A block that is being made or checked. */
@@ -103,6 +117,7 @@ function beginBlock(
 ): BlockWork {
   const cursor = new StateCursor(parent.map);
   const { header } = parent;
+  mark('L17');
   cursor.setRecent({
     height: header.height,
     hash: parent.hash,
@@ -110,6 +125,7 @@ function beginBlock(
     timeMs: header.timeMs,
     proposer: header.proposer,
   });
+  mark('L18');
   const seconds = (timeMs: number): number => Math.floor(timeMs / 1000);
   for (let second = seconds(header.timeMs); second < seconds(seal.timeMs); second++)
     cursor.forgetNonces(second);
@@ -121,7 +137,7 @@ function beginBlock(
     order: (item) => {
       if (item.kind === 'statement')
         return orderSeatStatement(cursor, item.signed, seal.height, rules);
-      if (ordered.length >= blockJobCountMax) return 'BLOCK_TOO_MANY_JOBS';
+      if (ordered.length >= blockJobCountMax) return code('L14', 'BLOCK_TOO_MANY_JOBS');
       const result = orderJob(cursor, item.signed, block, rules);
       if (typeof result === 'string') return result;
       ordered.push(result);
@@ -148,7 +164,10 @@ export type Draft = {
   readonly left: readonly { readonly item: BlockItem; readonly code: string }[];
 };
 
-/** Makes a block from what a pool offers. */
+/**
+ * Makes a block from what a pool offers. Whatever is offered, what has no place is left.
+ * @see spec/protocol/ledger.md L41, L42
+ */
 export function draftBlock(
   parent: ChainState,
   seal: BlockSeal,
@@ -159,18 +178,19 @@ export function draftBlock(
   const work = beginBlock(parent, { ...seal, height }, rules);
   const items: Uint8Array[] = [];
   const left: { item: BlockItem; code: string }[] = [];
-  let bytes = 1_024;
+  let bytes = bodyBytes([]);
   for (const item of offered) {
     const encoded = blockItemCodec.encode(item);
-    if (items.length >= blockItemCountMax || bytes + encoded.length + 8 > blockBytesMax) {
-      left.push({ item, code: 'BLOCK_FULL' });
+    const size = encoded.length + itemFrameBytes;
+    if (items.length >= blockItemCountMax || bytes + size > blockBytesMax) {
+      left.push({ item, code: code('L41', 'BLOCK_FULL') });
       continue;
     }
-    const code = work.order(item);
-    if (code === null) {
+    const fault = work.order(item);
+    if (fault === null) {
       items.push(encoded);
-      bytes += encoded.length + 8;
-    } else left.push({ item, code });
+      bytes += size;
+    } else left.push({ item, code: code('L42', fault) });
   }
   const map = work.end();
   const history = childHistory(parent);

@@ -172,6 +172,7 @@ export const listBlobCodec = codec(
   'list',
   listBlobBytesMax,
   list(bytesUpTo(listEntryBytesMax), listEntryCountMax),
+  listEntryCountMax + 1,
 );
 
 /** A list as it is addressed and as it travels. */

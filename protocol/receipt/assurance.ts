@@ -7,8 +7,8 @@ import { hex } from '../brand.ts';
 import { faultyMax } from '../consensus/seats.ts';
 import type { Job } from '../job/job.ts';
 import { laneRules } from '../ledger/record.ts';
-import { compare, formatRatio, larger, type Ratio, ratio, zero } from '../ratio.ts';
-import { jointBound, laneBound } from '../sampling/accept.ts';
+import { compare, formatRatio, larger, one, type Ratio, ratio, zero } from '../ratio.ts';
+import { jointBound, tableRisk } from '../sampling/accept.ts';
 import { drawBudget } from '../sampling/plan.ts';
 import type { HeaderAt, Network, ProvedRecord } from './case.ts';
 import { holds, type Ruling, untold } from './finding.ts';
@@ -84,31 +84,18 @@ export function assuranceOf(
 const votesFor = (claim: number | null) => (slot: LaneState['slots'][number]) =>
   slotVotes(slot) && slot.claim === claim;
 
-/** How likely `bad` seats bring a wrong claim as far as the accepted one came, in any lane. */
+/**
+ * How likely `bad` seats get a wrong claim accepted in any lane of the permutation, over all draws
+ * that could have been: the risk of the lane's last table. Above the size for which that is summed
+ * it is the signed loss, which bounds it as long as no more seats are bad than were assumed.
+ */
 function acceptedBound(lane: LaneState, rules: LaneRules, bad: number): Ratio {
-  const { seats, lanesMax } = rules;
-  const { votes, others } = standing(lane, rules);
+  const { lanesMax, adversarial, loss } = rules;
+  if (isReopened(lane)) return bad > adversarial ? one : zero;
+  const risk = tableRisk(laneTable(lane, rules), bad);
+  if (risk === null) return bad > adversarial ? one : loss;
   const draws = drawBudget(lane.waves.map(({ skippedViews }) => skippedViews));
-  return jointBound(laneBound({ seats, adversarial: bad, votes, others }), lanesMax, draws);
-}
-
-/** Votes and other seats of the first prefix in which the accepted claim was acceptable. */
-function standing(
-  lane: LaneState,
-  rules: LaneRules,
-): { readonly votes: number; readonly others: number } {
-  const voting = votesFor(lane.accepted);
-  const table = laneTable(lane, rules);
-  let votes = 0;
-  if (!isReopened(lane))
-    for (const [place, slot] of lane.slots.entries()) {
-      if (voting(slot)) votes += 1;
-      const others = place + 1 - votes;
-      if (votes > 0 && votes >= table.needed(others)) return { votes, others };
-    }
-  // A lane that was opened again has drawn every seat: the prefix is all of them.
-  const voters = new Set(lane.slots.filter(voting).map(({ seat }) => seat)).size;
-  return { votes: voters, others: rules.seats - voters };
+  return jointBound(risk, lanesMax, draws);
 }
 
 /** The assurance as a sentence. */

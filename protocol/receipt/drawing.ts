@@ -59,6 +59,7 @@ export function checkJob(
     escrow: 0n,
     parentView: headerAt(h - 1).view,
     anchorView: anchor.view,
+    anchorHeight: anchor.height,
   };
   if (!sameBytes(recordCodec.encode(told), receipt.record)) {
     mark('V23');
@@ -83,9 +84,9 @@ export function checkDraw(
   const next = headerAt(h + 1);
   const seats = network.genesis.seats.length;
   const skipped = skippedViews({
-    viewNext: next.view,
-    viewParent: record.parentView,
-    viewAnchor: record.anchorView,
+    next,
+    parent: headerAt(h - 1),
+    anchor: headerAt(record.anchorHeight),
   });
   const drawn = drawPlan({
     seats,

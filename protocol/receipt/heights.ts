@@ -19,7 +19,10 @@ export function neededHeights({ record, ended, anchorHeight }: HeightQuestion): 
   const { includedHeight: h } = record;
   const heights = new Set([h - 1, h, h + 1, anchorHeight, ended]);
   for (const { waves } of record.lanes)
-    for (const { base, commitClose } of waves.slice(1)) {
+    for (const [wave, { base, commitClose }] of waves.entries()) {
+      // Views that lapsed since a wave's commits were closed count in the next one's draw.
+      if (commitClose !== null && wave + 1 < waves.length) heights.add(commitClose);
+      if (wave === 0) continue;
       heights
         .add(base - 1)
         .add(base)

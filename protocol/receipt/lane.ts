@@ -151,7 +151,11 @@ function replayed(lane: number, { log }: ReceiptLane, question: LaneCase): LaneS
       skippedViews:
         wave === 0
           ? plan.skippedViews
-          : skippedWaveViews({ viewNext: next.view, viewParent: headerAt(base - 1).view }),
+          : skippedWaveViews({
+              next,
+              parent: headerAt(base - 1),
+              commitClose: headerAt(closed.waves[wave - 1]!.commitClose!),
+            }),
       order: wave === 0 ? cutLane(order, plan.perLane, cut) : order,
     };
   };

@@ -100,7 +100,12 @@ const receiptShape: Shape<Receipt> = {
 };
 
 /** The one encoding of a receipt. @see spec/protocol/receipt.md */
-export const receiptCodec: Codec<Receipt> = codec('receipt', receiptBytesMax, receiptShape);
+export const receiptCodec: Codec<Receipt> = codec(
+  'receipt',
+  receiptBytesMax,
+  receiptShape,
+  2 ** 22,
+);
 
 /** Bytes of the values that lanes carry. */
 export function valueBytes(lanes: readonly { readonly value: Uint8Array | null }[]): number {

@@ -106,7 +106,10 @@ export function checkReexecution(
     return skips('AUDIT_NOT_RUN', `subtasks ${names(unrun)} could not be run here`);
   }
   mark('V47');
-  return holds(`subtasks ${names(tasks)} come to the same when run again`, true);
+  return holds(
+    `subtasks ${names(tasks)} come to the same when run again; folds of lanes were not`,
+    true,
+  );
 }
 
 function sameResult(a: SubtaskResult, b: SubtaskResult): boolean {

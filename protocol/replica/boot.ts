@@ -1,6 +1,7 @@
 /** Start a replica, or start it again from what its disk kept. */
+import { mark } from '../assert.ts';
 import { hex } from '../brand.ts';
-import { start as startEngine } from '../consensus/engine.ts';
+import { start as startEngine, step as stepEngine } from '../consensus/engine.ts';
 import type { Certificate, Vote } from '../consensus/message.ts';
 import { leaderOf } from '../consensus/seats.ts';
 import type { EngineRules } from '../consensus/state.ts';
@@ -8,11 +9,12 @@ import type { SeatKeys } from '../crypto/suite.ts';
 import { jobId, type SignedJob } from '../job/job.ts';
 import type { SignedStatement } from '../job/statement.ts';
 import { type ChainState, genesisChain, type LedgerRules } from '../ledger/chain.ts';
-import { dutyKey, followDuties, startDuties } from './duty.ts';
+import { dutyKey, followDuties, forgetSaid, startDuties } from './duty.ts';
+import { follow, keepCertificate } from './follow.ts';
 import { emptyPool, insertStatement } from './pool.ts';
-import { follow, type Stepped, settle } from './replica.ts';
+import { type Stepped, settle } from './replica.ts';
 import type { ReplicaState } from './state.ts';
-import { blockRef, takeBlock } from './tree.ts';
+import { blockId, blockRef, takeBlock } from './tree.ts';
 import type { SealedBlock } from './wire.ts';
 
 /** What a host gives a replica to live by. */
@@ -29,14 +31,18 @@ export type ReplicaSetup = {
 export type Kept = {
   readonly final: ChainState | null;
   readonly finalCertificate: Certificate | null;
+  /** Every own vote for a view above the final block's. */
   readonly votes: readonly Vote[];
+  /** Own statements about jobs that are open at the final block; more do no harm. */
   readonly statements: readonly SignedStatement[];
   /** Certificates of views from the final block's on. */
   readonly certificates: readonly Certificate[];
-  /** Own proposals above the final block. */
-  readonly proposals: readonly SealedBlock[];
-  /** Jobs that were open at the final block. */
+  /** Own proposals, and blocks voted for, above the final block. */
+  readonly blocks: readonly SealedBlock[];
+  /** Jobs that are open at the final block or may be at the kept ones; more do no harm. */
   readonly jobs: readonly SignedJob[];
+  /** Beacons of final blocks, by height, at least those of `openDrawHeights(final)`. */
+  readonly beacons: ReadonlyMap<number, Uint8Array>;
 };
 
 export const nothingKept: Kept = {
@@ -45,14 +51,19 @@ export const nothingKept: Kept = {
   votes: [],
   statements: [],
   certificates: [],
-  proposals: [],
+  blocks: [],
   jobs: [],
+  beacons: new Map(),
 };
+
+/** Leaders of views that are remembered: the views that votes are taken for, and some more. */
+const leaderCountMax = 4_096;
 
 function engineRules({ ledger, seat, keys, standstillMs }: ReplicaSetup): EngineRules {
   const { genesis, network, leaderSeed, suite } = ledger;
   const { parameters } = genesis;
   const seats = genesis.seats.length;
+  const leaders = new Map<number, number>();
   return {
     network,
     epoch: 0,
@@ -62,7 +73,15 @@ function engineRules({ ledger, seat, keys, standstillMs }: ReplicaSetup): Engine
       return holder !== undefined && suite.verify(holder.publicKey, message, signature);
     },
     self: seat,
-    leaderOf: (view) => leaderOf({ network, leaderSeed, epoch: 0, view, seats }),
+    leaderOf: (view) => {
+      let leader = leaders.get(view);
+      if (leader === undefined) {
+        leader = leaderOf({ network, leaderSeed, epoch: 0, view, seats });
+        if (leaders.size >= leaderCountMax) leaders.clear();
+        leaders.set(view, leader);
+      }
+      return leader;
+    },
     sign: (message) => keys!.sign(message),
     viewTimeoutMs: parameters.viewTimeoutMs,
     viewTimeoutMaxMs: parameters.viewTimeoutMaxMs,
@@ -74,33 +93,40 @@ function engineRules({ ledger, seat, keys, standstillMs }: ReplicaSetup): Engine
 /**
  * Boots a replica. What was signed before is said again as it was; nothing that excludes it is
  * ever signed.
+ * @see spec/protocol/replica.md R64 to R67
  */
 export function boot(setup: ReplicaSetup, kept: Kept, now: number): Stepped {
   const final = kept.final ?? genesisChain(setup.ledger);
   const engine = engineRules(setup);
   // The engine asks for the view of the parent only to judge links above the root.
-  const root = blockRef(final.header, hex(final.hash), 0);
+  const finalRef = blockRef(final.header, hex(final.hash), 0);
+  const { finalCertificate, votes, certificates } = kept;
   const started = startEngine(engine, {
     now,
-    root,
-    finalCertificate: kept.finalCertificate,
-    signed: kept.votes,
-    certificates: kept.certificates,
+    root: finalRef,
+    finalCertificate,
+    signed: votes,
+    certificates,
     blocks: [],
   });
+  mark('R64');
   const state: ReplicaState = {
     rules: { ...setup, engine },
     now,
     engine: started.state,
     final,
-    finalCertificate: kept.finalCertificate,
-    finalAt: now,
+    finalRef,
+    finalCertificate,
     tree: new Map(),
     orphans: new Map(),
+    unsure: new Map(),
     certificates: new Map(),
     wanted: new Map(),
     asked: new Map(),
+    reachedView: 0,
     certified: null,
+    stretch: null,
+    recalled: [],
     leadership: null,
     proposed: new Map(),
     pool: emptyPool(),
@@ -108,24 +134,47 @@ export function boot(setup: ReplicaSetup, kept: Kept, now: number): Stepped {
     duties: new Map(),
     said: new Map(),
     repeatAt: now,
+    viewSaidAt: now,
     busy: false,
     nextId: 1,
+    source: null,
     effects: [],
   };
-  for (const signed of kept.statements) {
-    const { kind, drawId, job, lane } = signed.statement;
-    state.said.set(`${kind}/${dutyKey(drawId, job, lane)}`, signed);
-    insertStatement(state.pool, signed);
-  }
-  for (const block of kept.proposals) {
-    for (const entry of takeBlock(state, { ...block, rests: [], from: null }))
-      state.proposed.set(entry.header.view, entry.ref.id);
-  }
+  for (const certificate of [finalCertificate, ...certificates])
+    if (certificate !== null) keepCertificate(state, certificate);
+  restoreStatements(state, kept.statements);
+  restoreBlocks(state, kept.blocks);
   for (const effect of started.effects) follow(state, effect);
-  startDuties(state, final);
+  for (const { ref } of state.tree.values()) {
+    const input = { kind: 'announced', now, block: ref } as const;
+    const told = stepEngine(state.engine, input, engine);
+    state.engine = told.state;
+    for (const effect of told.effects) follow(state, effect);
+  }
+  startDuties(state, final, kept.beacons);
   followDuties(state);
   settle(state);
   const { effects } = state;
   state.effects = [];
   return { state, effects };
+}
+
+function restoreStatements(state: ReplicaState, statements: readonly SignedStatement[]): void {
+  for (const signed of statements) {
+    mark('R65');
+    const { kind, drawId, job, lane } = signed.statement;
+    state.said.set(`${kind}/${dutyKey(drawId, job, lane)}`, signed);
+  }
+  forgetSaid(state);
+  for (const signed of state.said.values()) insertStatement(state.pool, signed);
+}
+
+/** Brings kept blocks back, parents first: each is applied and validated anew. */
+function restoreBlocks(state: ReplicaState, blocks: readonly SealedBlock[]): void {
+  for (const block of [...blocks].sort((a, b) => a.header.view - b.header.view)) {
+    const { header } = block;
+    mark('R66');
+    if (header.proposer === state.rules.seat) state.proposed.set(header.view, blockId(header));
+    takeBlock(state, { ...block, rests: [], from: null, sure: true });
+  }
 }

@@ -1,16 +1,18 @@
-/** Do what our seat was drawn for: execute, commit, reveal, open; each once, and until ordered. */
+/** Do what our seat was drawn for: execute, commit, reveal, open, and say it until ordered. */
 import { currentWave, type LaneState, type Slot, type Wave } from '../aggregation/lane.ts';
 import { pickedItems } from '../aggregation/pick.ts';
 import { saltInput } from '../algebra/salt.ts';
 import { openItem } from '../algebra/transcript.ts';
 import { assert, mark } from '../assert.ts';
-import { type Hex, hex } from '../brand.ts';
+import { hex, sameBytes } from '../brand.ts';
 import {
   commitDigest,
   type Reveal,
   type SignedStatement,
   type Statement,
+  type StatementKind,
   signedStatementCodec,
+  statementKinds,
   statementMessage,
 } from '../job/statement.ts';
 import type { ChainState } from '../ledger/chain.ts';
@@ -18,102 +20,119 @@ import { rulesOfLane } from '../ledger/items.ts';
 import type { JobRecord } from '../ledger/record.ts';
 import { StateCursor } from '../ledger/state.ts';
 import type { LaneOutcome } from './input.ts';
+import { isOrdered, openJobs } from './offer.ts';
 import { insertStatement } from './pool.ts';
 import type { DutyState, ReplicaState } from './state.ts';
+
+/** Milliseconds for which one blob is sought, however long the lane's windows are. */
+const patienceMsMax = 120_000;
 
 /** Names a duty: two draws of one lane have two names, also on two forks. */
 export function dutyKey(drawId: Uint8Array, job: Uint8Array, lane: number): string {
   return `${hex(drawId)}/${hex(job)}/${lane}`;
 }
 
-/**
- * Starts the duties that a block drew for our seat. Running may begin before the block is final;
- * nothing is signed about it before.
- * @see spec/protocol/replica.md R18
- */
-export function startDuties(state: ReplicaState, chain: ChainState): void {
-  const { seat, keys } = state.rules;
-  if (seat === null || keys === null) return;
+/** Heights whose beacons drew the waves that are open at a block: a new start needs them. */
+export function openDrawHeights(chain: ChainState): readonly number[] {
+  const heights = new Set<number>();
+  for (const { wave } of openLanes(chain)) heights.add(wave.base + 1);
+  return [...heights].sort((a, b) => a - b);
+}
+
+type OpenLane = {
+  readonly job: Uint8Array;
+  readonly record: JobRecord;
+  readonly number: number;
+  readonly lane: LaneState;
+  readonly wave: Wave;
+};
+
+function* openLanes(chain: ChainState): Generator<OpenLane> {
   const cursor = new StateCursor(chain.map);
   for (const job of cursor.open()) {
     const record = cursor.job(job)!;
-    if (record.plan === null) continue;
-    for (let lane = 0; lane < record.plan.lanes; lane++) {
-      const held = cursor.lane(job, lane)!;
-      if (held.outcome !== 'open') continue;
-      const wave = currentWave(held);
-      const number = held.waves.length - 1;
-      const slot = held.slots.find((one) => one.wave === number && one.seat === seat);
-      // Who has not committed while that was possible has nothing left to do in this wave.
-      const drawn = slot !== undefined && (slot.commit !== null || wave.commitClose === null);
-      const key = dutyKey(wave.drawId, job, lane);
-      if (!drawn || state.duties.has(key)) continue;
-      const signed = state.jobs.get(hex(job));
-      const beacon = beaconOf(state, chain, wave.base + 1);
-      if (signed === undefined || beacon === null) continue;
-      mark('R18');
-      const duty = {
-        key,
-        signed,
-        job,
-        lane,
-        lanes: record.plan.lanes,
-        wave: number,
-        seat,
-        drawId: wave.drawId,
-        beacon,
-        saltKey: keys.keyedHash(saltInput(wave.drawId, job, lane)),
-        patienceMs: Math.max(wave.closeMs - chain.header.timeMs, 1_000),
-      };
-      state.duties.set(key, { duty, outcome: null });
-      state.effects.push({ kind: 'execute', duty });
+    for (let number = 0; number < (record.plan?.lanes ?? 0); number++) {
+      const lane = cursor.lane(job, number)!;
+      if (lane.outcome === 'open') yield { job, record, number, lane, wave: currentWave(lane) };
     }
   }
 }
 
-/** R of a height of this chain, as long as its block is at hand. */
-function beaconOf(state: ReplicaState, chain: ChainState, height: number): Uint8Array | null {
-  let at: ChainState | null = chain;
-  while (at !== null && at.header.height > height)
-    at =
-      state.tree.get(hex(at.header.parent))?.chain ??
-      (hex(at.header.parent) === hex(state.final.hash) ? state.final : null);
-  return at !== null && at.header.height === height ? at.header.beacon : null;
+/**
+ * Starts the duties that a block drew for our seat. Running may begin before the block is final;
+ * nothing is signed about it before.
+ * @param beacons - Beacons of blocks below, by height, for draws that the block only inherited.
+ * @see spec/protocol/replica.md R44
+ */
+export function startDuties(
+  state: ReplicaState,
+  chain: ChainState,
+  beacons: ReadonlyMap<number, Uint8Array> = new Map(),
+): void {
+  const { seat, keys } = state.rules;
+  const { height, timeMs, beacon: own } = chain.header;
+  if (seat === null || keys === null || openJobs(chain).size === 0) return;
+  for (const { job, record, number, lane, wave } of openLanes(chain)) {
+    const drawnHeight = wave.base + 1;
+    const beacon = drawnHeight === height ? own : beacons.get(drawnHeight);
+    if (beacon === undefined) continue;
+    const place = lane.waves.length - 1;
+    const slot = lane.slots.find((one) => one.wave === place && one.seat === seat);
+    // Who has not committed while that was possible has nothing left to do in this wave.
+    const drawn = slot !== undefined && (slot.commit !== null || wave.commitClose === null);
+    const key = dutyKey(wave.drawId, job, number);
+    const signed = state.jobs.get(hex(job));
+    if (!drawn || state.duties.has(key) || signed === undefined) continue;
+    mark('R44');
+    const duty = {
+      key,
+      signed,
+      job,
+      lane: number,
+      lanes: record.plan!.lanes,
+      wave: place,
+      seat,
+      drawId: wave.drawId,
+      beacon,
+      saltKey: keys.keyedHash(saltInput(wave.drawId, job, number)),
+      patienceMs: Math.min(Math.max(wave.closeMs - timeMs, 1_000), patienceMsMax),
+    };
+    state.duties.set(key, { duty, drawnHeight, outcome: null });
+    state.effects.push({ kind: 'execute', duty });
+  }
 }
 
 /**
  * Looks at the final chain and says what is due for each duty.
- * @see spec/protocol/replica.md R19 to R24
+ * @see spec/protocol/replica.md R45 to R51
  */
 export function followDuties(state: ReplicaState): void {
   if (state.duties.size === 0) return;
   const cursor = new StateCursor(state.final.map);
-  for (const [key, held] of [...state.duties]) {
-    const { duty } = held;
+  for (const held of [...state.duties.values()]) {
+    const { duty, drawnHeight } = held;
+    if (drawnHeight > state.final.header.height) continue;
     const record = cursor.job(duty.job);
-    const lane = cursor.lane(duty.job, duty.lane);
-    if (record?.plan != null && lane !== null && lane.outcome === 'open') {
-      followDuty(state, held, record, lane);
-      continue;
-    }
-    const ended = record !== null && (record.ended !== null || record.plan !== null);
-    const forked = lane === null && dutyIsStale(state, held);
-    if (ended || forked) {
-      mark('R19');
-      dropDuty(state, key);
-    }
+    const lane = record?.plan == null ? null : cursor.lane(duty.job, duty.lane);
+    const wave = lane?.waves[duty.wave];
+    // The lane closed, or a fork lost: the final chain is past the draw and knows no such draw.
+    if (
+      record === null ||
+      lane === null ||
+      lane.outcome !== 'open' ||
+      wave === undefined ||
+      !sameBytes(wave.drawId, duty.drawId)
+    ) {
+      mark('R45');
+      dropDuty(state, held);
+    } else followDuty(state, held, record, lane, wave);
   }
 }
 
-function dropDuty(state: ReplicaState, key: string): void {
+function dropDuty(state: ReplicaState, { duty: { key } }: DutyState): void {
   state.duties.delete(key);
-  for (const about of ['commit', 'abstain', 'reveal', 'open']) state.said.delete(`${about}/${key}`);
+  for (const kind of statementKinds) state.said.delete(`${kind}/${key}`);
   state.effects.push({ kind: 'forget', key });
-}
-
-/** A duty of a fork that lost: the final chain is past its draw and knows no such draw. */
-function dutyIsStale(state: ReplicaState, { duty }: DutyState): boolean {
-  return state.final.header.height > duty.signed.job.anchorHeight + 1_024;
 }
 
 function followDuty(
@@ -121,41 +140,40 @@ function followDuty(
   held: DutyState,
   record: JobRecord,
   lane: LaneState,
+  wave: Wave,
 ): void {
   const { duty, outcome } = held;
-  const wave = lane.waves[duty.wave];
   const slot = lane.slots.find(({ wave: w, seat }) => w === duty.wave && seat === duty.seat);
-  if (wave === undefined || slot === undefined || hex(wave.drawId) !== hex(duty.drawId)) return;
+  assert(slot !== undefined, 'a draw has one set of slots');
   if (outcome === null && slot.commit === null && wave.commitClose !== null) {
     // Too late for this wave: whatever it came to could not be committed to any more.
-    mark('R38');
-    dropDuty(state, duty.key);
+    mark('R46');
+    dropDuty(state, held);
     return;
   }
   if (outcome === null || slot.abstained !== null) return;
   if (outcome.kind === 'local') {
     if (slot.commit !== null) return;
-    mark('R20');
+    mark('R47');
     say(state, duty.key, { kind: 'abstain', ...subject(held), class: outcome.class });
     return;
   }
+  const opened = opening(held, outcome);
+  const digest = commitDigest(opened);
   if (slot.commit === null) {
     if (wave.commitClose !== null) return;
-    mark('R21');
-    const digest = commitDigest(opening(held, outcome));
+    mark('R48');
     say(state, duty.key, { kind: 'commit', ...subject(held), digest });
     return;
   }
-  if (wave.commitClose === null || hex(slot.commit) !== hex(commitDigest(opening(held, outcome))))
-    return;
+  if (wave.commitClose === null || !sameBytes(slot.commit, digest)) return;
   if (slot.claim === null) {
-    mark('R22');
-    const value = outcome.inlineValue;
-    say(state, duty.key, { kind: 'reveal', ...opening(held, outcome), value });
+    mark('R49');
+    say(state, duty.key, { kind: 'reveal', ...opened, value: outcome.inlineValue });
     return;
   }
   if (duty.wave > 0 && !slot.opened && wave.openingBeacon !== null && wave.closed === null) {
-    mark('R23');
+    mark('R50');
     say(state, duty.key, openStatement(state, held, outcome, record, wave, slot));
   }
 }
@@ -189,14 +207,22 @@ function openStatement(
   return { kind: 'open', ...subject(held), openings };
 }
 
+/** Statements of which a seat makes one, never the other, about one draw. */
+const excluded: Partial<Record<StatementKind, StatementKind>> = {
+  commit: 'abstain',
+  abstain: 'commit',
+};
+
 /**
- * Signs a statement once and says it; a statement that was signed before is said again as it was.
- * @see spec/protocol/replica.md R24
+ * Signs a statement once and says it. What was signed before is said again as it was, and nothing
+ * that excludes it is signed, also when a new start came to another outcome.
+ * @see spec/protocol/replica.md R51
  */
 function say(state: ReplicaState, key: string, statement: Statement): void {
   const about = `${statement.kind}/${key}`;
-  if (state.said.has(about)) return;
-  mark('R24');
+  const other = excluded[statement.kind];
+  if (state.said.has(about) || (other !== undefined && state.said.has(`${other}/${key}`))) return;
+  mark('R51');
   const message = statementMessage(statement, state.rules.ledger.network);
   const signed: SignedStatement = { statement, signature: state.rules.keys!.sign(message) };
   state.said.set(about, signed);
@@ -217,36 +243,9 @@ export function repeatStatements(state: ReplicaState): void {
     if (!isOrdered(cursor, signed)) publishStatement(state, signed);
 }
 
-/** Whether a statement is in the chain, or can never be. */
-export function isOrdered(cursor: StateCursor, { statement }: SignedStatement): boolean {
-  const record = cursor.job(statement.job);
-  if (record === null) return false;
-  const lane = cursor.lane(statement.job, statement.lane);
-  if (lane === null) return record.ended !== null;
-  if (lane.outcome !== 'open') return true;
-  const wave = lane.waves[statement.wave];
-  const slot = lane.slots.find(
-    ({ wave: number, seat }) => number === statement.wave && seat === statement.seat,
-  );
-  if (wave === undefined) return false;
-  if (slot === undefined || hex(wave.drawId) !== hex(statement.drawId)) return true;
-  switch (statement.kind) {
-    case 'commit':
-      return (
-        wave.commitClose !== null ||
-        slot.equivocated ||
-        (slot.commit !== null && hex(slot.commit) === hex(statement.digest))
-      );
-    case 'abstain':
-      return slot.abstained !== null || slot.commit !== null;
-    case 'reveal':
-      return slot.claim !== null || slot.equivocated;
-    case 'open':
-      return slot.opened || wave.closed !== null;
-  }
-}
-
-/** Open jobs of a chain, by id. */
-export function openJobs(chain: ChainState): readonly Hex[] {
-  return new StateCursor(chain.map).open().map(hex);
+/** Forgets own statements about jobs that have ended: nobody can ask for another. */
+export function forgetSaid(state: ReplicaState): void {
+  const cursor = new StateCursor(state.final.map);
+  for (const [about, { statement }] of state.said)
+    if (cursor.job(statement.job)?.ended != null) state.said.delete(about);
 }

@@ -62,4 +62,6 @@ export type Effect =
 export type Notice =
   | { readonly kind: 'block-refused'; readonly height: number; readonly code: string }
   | { readonly kind: 'equivocation'; readonly seat: number; readonly view: number }
-  | { readonly kind: 'job-refused'; readonly code: string };
+  | { readonly kind: 'job-refused'; readonly code: string }
+  /** Said by a node, not by its replica: somebody who watched it threw. */
+  | { readonly kind: 'watcher-failed'; readonly reason: string };

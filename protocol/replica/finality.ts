@@ -3,123 +3,161 @@ import { assert, mark } from '../assert.ts';
 import { type Hex, hex, unhex } from '../brand.ts';
 import { tryDecode } from '../codec/codec.ts';
 import type { Certificate } from '../consensus/message.ts';
+import type { Digest } from '../crypto/hash.ts';
 import { jobId, type SignedJob } from '../job/job.ts';
 import { blockItemCodec } from '../ledger/block.ts';
 import { StateCursor } from '../ledger/state.ts';
-import { followDuties, isOrdered } from './duty.ts';
+import { followDuties, forgetSaid } from './duty.ts';
+import { isOrdered, openJobs } from './offer.ts';
 import { removeJob, removeStatement } from './pool.ts';
-import type { ReplicaState, TreeEntry } from './state.ts';
-import { want } from './want.ts';
+import type { Certified, ReplicaState, TreeEntry } from './state.ts';
+import { wantBlock, wantFinal } from './want.ts';
+
+/** Missing ancestors that are asked for one by one; above that, a stretch is asked for as well. */
+const stepwiseHeightMax = 3;
 
 /** Remembers a Final certificate whose block may not be at hand yet. */
 export function certify(state: ReplicaState, certificate: Certificate): void {
-  if (certificate.view <= (state.certified?.certificate.view ?? state.final.header.view)) return;
+  if (certificate.view <= (state.certified?.certificate.view ?? state.finalRef.view)) return;
   state.certified = { id: hex(certificate.block), certificate };
 }
 
 /**
- * Moves the final chain up to the certified block, if every block up to it is applied.
- * @see spec/protocol/replica.md R27, R28
+ * Moves the final chain up to a certified block, if every block up to it is applied.
+ * @see spec/protocol/replica.md R31, R32
  */
 export function finalizeReady(state: ReplicaState): boolean {
-  const { certified } = state;
-  if (certified === null) return false;
-  const path = pathTo(state, certified.id);
-  if (path === null) {
-    mark('R27');
-    askForMissing(state, certified.id);
-    return false;
+  for (const target of [state.certified, state.stretch]) {
+    const path = target === null ? null : pathTo(state, target.id);
+    if (target === null || path === null) continue;
+    mark('R32');
+    advance(state, target, path);
+    return true;
   }
-  state.certified = null;
-  if (path.length === 0) return false;
-  mark('R28');
-  const last = path.at(-1)!;
-  assert(last.chain !== null, 'a final block is applied');
+  if (state.certified !== null) {
+    mark('R31');
+    const { id, certificate } = state.certified;
+    seekAncestors(state, { id, view: certificate.view });
+  }
+  return false;
+}
+
+function advance(
+  state: ReplicaState,
+  { certificate }: Certified,
+  path: readonly TreeEntry[],
+): void {
+  const last = path.at(-1);
+  assert(last !== undefined && last.chain !== null, 'a block to be made final is new and applied');
   const blocks = path.map(({ header, signature, items }) => ({
     header,
     signature,
     items: items!,
   }));
   state.final = last.chain;
-  state.finalCertificate = certified.certificate;
-  state.finalAt = state.now;
-  const { certificate } = certified;
+  state.finalRef = last.ref;
+  state.finalCertificate = certificate;
+  const { view } = last.ref;
+  if ((state.certified?.certificate.view ?? 0) <= view) state.certified = null;
+  if ((state.stretch?.certificate.view ?? 0) <= view) state.stretch = null;
   state.effects.push({ kind: 'finalize', blocks, certificate, chain: last.chain });
   prune(state);
   followDuties(state);
-  return true;
 }
 
 /** Applied blocks from above the final one up to `id`; null if one is missing. */
 function pathTo(state: ReplicaState, id: Hex): readonly TreeEntry[] | null {
   const path: TreeEntry[] = [];
-  let at = id;
-  const base = hex(state.final.hash);
-  while (at !== base) {
+  for (let at = id; at !== state.finalRef.id; ) {
     const entry = state.tree.get(at);
     if (entry === undefined || entry.chain === null) return null;
-    path.unshift(entry);
+    path.push(entry);
     at = entry.ref.parent;
   }
-  return path;
+  return path.reverse();
 }
 
-/** Asks for the lowest block that is missing below a certified one. */
-function askForMissing(state: ReplicaState, id: Hex): void {
+/**
+ * Asks for the highest block that is missing below a certified one: its hash is known, and so it is
+ * vouched for as the certified block itself is.
+ * @see spec/protocol/replica.md R23, R24
+ */
+export function seekAncestors(
+  state: ReplicaState,
+  { id, view }: { readonly id: Hex; readonly view: number },
+): void {
+  const certified = { view, certified: true, from: state.source };
   let at = id;
-  for (;;) {
-    const known = state.tree.get(at) ?? state.orphans.get(at);
-    if (known === undefined) break;
-    if (known.header.height <= state.final.header.height + 1) return;
-    at = hex(known.header.parent);
+  let height: number | null = null;
+  for (let orphan = state.orphans.get(at); orphan !== undefined; orphan = state.orphans.get(at)) {
+    height = orphan.header.height;
+    if (height <= state.finalRef.height + 1) return;
+    at = hex(orphan.header.parent);
   }
-  if (state.tree.has(at) || at === hex(state.final.hash)) return;
-  want(state, { kind: 'block', hash: unhex(at)! }, null);
-  want(state, { kind: 'final', from: state.final.header.height + 1 }, null);
+  if (at === state.finalRef.id) return;
+  const entry = state.tree.get(at);
+  if (entry === undefined) {
+    mark('R23');
+    wantBlock(state, unhex(at) as Digest, certified);
+    if (height !== null && height > state.finalRef.height + stepwiseHeightMax) {
+      mark('R24');
+      wantFinal(state);
+    }
+    return;
+  }
+  for (let held = entry; ; ) {
+    if (held.items === null) wantBlock(state, unhex(held.ref.id) as Digest, certified);
+    const parent = state.tree.get(held.ref.parent);
+    if (parent === undefined || parent.chain !== null) return;
+    held = parent;
+  }
 }
 
 function prune(state: ReplicaState): void {
-  const { height, view, timeMs } = state.final.header;
-  const base = hex(state.final.hash);
+  const { finalRef, tree, orphans } = state;
+  const { height, view, id: base } = finalRef;
   const kept = new Set<Hex>([base]);
+  state.unsure = new Map();
+  const keep = ({ sure, header }: Pick<TreeEntry, 'sure' | 'header'>): void => {
+    if (!sure) state.unsure.set(header.view, (state.unsure.get(header.view) ?? 0) + 1);
+  };
   // Parents stand before their children: one pass finds everything that grows from the base.
-  for (const [id, entry] of state.tree) {
-    if (entry.header.height > height && kept.has(entry.ref.parent)) kept.add(id);
-    else state.tree.delete(id);
+  for (const [id, entry] of tree) {
+    const grows =
+      entry.header.height > height && entry.header.view > view && kept.has(entry.ref.parent);
+    if (grows) {
+      kept.add(id);
+      keep(entry);
+    } else tree.delete(id);
   }
-  for (const [id, orphan] of state.orphans)
-    if (orphan.header.height <= height + 1) state.orphans.delete(id);
+  for (const [id, orphan] of orphans)
+    if (orphan.header.height > height + 1 && orphan.header.view > view) keep(orphan);
+    else orphans.delete(id);
   for (const [id, held] of state.certificates) if (held.view < view) state.certificates.delete(id);
-  for (const own of state.proposed.keys()) if (own < view) state.proposed.delete(own);
-  for (const [key, wanted] of state.wanted) {
-    const done =
-      (wanted.request.kind === 'block' &&
-        state.tree.get(hex(wanted.request.hash))?.items != null) ||
-      (wanted.request.kind === 'final' && wanted.request.from <= height);
-    if (done) state.wanted.delete(key);
-  }
-  const cursor = new StateCursor(state.final.map);
-  for (const [id, { signed }] of state.pool.jobs) {
-    const { job } = signed;
-    const gone = job.includeByMs < timeMs || cursor.usedNonce(job.submitter, job.nonce);
-    if (gone) removeJob(state.pool, id);
-  }
-  for (const [id, { signed }] of state.pool.statements)
-    if (isOrdered(cursor, signed) || isForeign(state, signed.statement.job))
-      removeStatement(state.pool, id);
-  keepOpenJobs(state);
-}
-
-/** A statement about a job that no chain at hand knows: its sender says it again if it matters. */
-function isForeign(state: ReplicaState, job: Uint8Array): boolean {
-  return !state.jobs.has(hex(job));
-}
-
-function keepOpenJobs(state: ReplicaState): void {
-  const open = new Set<Hex>(new StateCursor(state.final.map).open().map(hex));
-  for (const { chain } of state.tree.values())
-    if (chain !== null) for (const id of new StateCursor(chain.map).open()) open.add(hex(id));
+  for (const own of state.proposed.keys()) if (own <= view) state.proposed.delete(own);
+  prunePool(state);
+  forgetSaid(state);
+  const open = new Set(openJobs(state.final));
+  for (const { chain } of tree.values())
+    if (chain !== null) for (const id of openJobs(chain)) open.add(id);
   for (const id of state.jobs.keys()) if (!open.has(id)) state.jobs.delete(id);
+}
+
+/** @see spec/protocol/replica.md R33 */
+function prunePool(state: ReplicaState): void {
+  const { final, pool } = state;
+  const cursor = new StateCursor(final.map);
+  for (const [id, { signed }] of pool.jobs) {
+    const { submitter, nonce, includeByMs } = signed.job;
+    if (includeByMs <= final.header.timeMs || cursor.usedNonce(submitter, nonce)) {
+      mark('R33');
+      removeJob(pool, id);
+    }
+  }
+  // A statement about a job that no chain at hand knows: its seat says it again if it matters.
+  for (const [id, { signed }] of pool.statements)
+    if (isOrdered(cursor, signed) || !state.jobs.has(hex(signed.statement.job)))
+      removeStatement(pool, id);
 }
 
 /** Remembers the jobs that a block orders. */

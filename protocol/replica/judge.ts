@@ -4,12 +4,12 @@ import { sameBytes } from '../brand.ts';
 import { tryDecode } from '../codec/codec.ts';
 import { checkCertificate, voteMessage, wellFormed } from '../consensus/message.ts';
 import { leaderOf } from '../consensus/seats.ts';
-import { accept, reject, type Verdict } from '../errors.ts';
+import { accept, ignore, reject, type Verdict } from '../errors.ts';
 import { admitJob } from '../job/admit.ts';
 import { type SignedJob, signedJobCodec } from '../job/job.ts';
 import { type SignedStatement, signedStatementCodec, statementMessage } from '../job/statement.ts';
 import type { LedgerRules } from '../ledger/chain.ts';
-import { type Proposal, proposalCodec, proposalMessage } from '../ledger/header.ts';
+import { type Header, type Proposal, proposalCodec, proposalMessage } from '../ledger/header.ts';
 import type { Topic } from './input.ts';
 import { type Ballot, ballotCodec } from './wire.ts';
 
@@ -53,7 +53,14 @@ function decodeGossip(topic: Topic, bytes: Uint8Array): GossipMessage | null {
   }
 }
 
-/** Rejects what is false whatever else the judge may learn; accepts the rest. */
+/** The only epoch so far: what names another may be meant for a later one. */
+const epochNow = 0;
+
+/**
+ * Rejects what is false whatever else the judge may learn, ignores what is for another time, and
+ * accepts the rest.
+ * @see spec/protocol/replica.md R1 to R10
+ */
 export function judgeGossip(topic: Topic, bytes: Uint8Array, rules: LedgerRules): Verdict {
   const message = readGossip(topic, bytes);
   if (message === null) return refuse('R1', 'GOSSIP_MALFORMED');
@@ -63,7 +70,7 @@ export function judgeGossip(topic: Topic, bytes: Uint8Array, rules: LedgerRules)
       return admitJob(message.signed, { network, seats: genesis.seats.length, suite });
     }
     case 'proposals':
-      return judgeProposal(message.proposal, rules);
+      return judgeHeader(message.proposal.header, message.proposal.signature, rules);
     case 'votes':
       return judgeBallot(message.ballot, rules);
     case 'statements':
@@ -71,17 +78,19 @@ export function judgeGossip(topic: Topic, bytes: Uint8Array, rules: LedgerRules)
   }
 }
 
-function judgeProposal({ header, signature }: Proposal, rules: LedgerRules): Verdict {
+/** Judges a header and its leader's signature. */
+export function judgeHeader(header: Header, signature: Uint8Array, rules: LedgerRules): Verdict {
   if (!sameBytes(header.network, rules.network)) return refuse('R2', 'GOSSIP_OTHER_NETWORK');
+  if (header.epoch !== epochNow) return otherEpoch();
   const seats = rules.genesis.seats.length;
   const { network, leaderSeed, suite } = rules;
   const { epoch, view } = header;
   if (view === 0 || header.proposer !== leaderOf({ network, leaderSeed, epoch, view, seats }))
-    return refuse('R3', 'PROPOSAL_NOT_LEADER');
+    return refuse('R4', 'PROPOSAL_NOT_LEADER');
   const { publicKey } = rules.genesis.seats[header.proposer]!;
   if (!suite.verify(publicKey, proposalMessage(header), signature))
-    return refuse('R4', 'PROPOSAL_SIGNATURE');
-  mark('R5');
+    return refuse('R5', 'PROPOSAL_SIGNATURE');
+  mark('R6');
   return accept;
 }
 
@@ -93,28 +102,34 @@ function judgeBallot(ballot: Ballot, rules: LedgerRules): Verdict {
   };
   if (ballot.kind === 'vote') {
     const { vote } = ballot;
-    if (!wellFormed(vote)) return refuse('R6', 'VOTE_SUBJECT');
+    if (vote.epoch !== epochNow) return otherEpoch();
+    if (!wellFormed(vote)) return refuse('R7', 'VOTE_SUBJECT');
     if (!verify(vote.seat, voteMessage(network, vote, vote.seat), vote.signature))
-      return refuse('R6', 'VOTE_SIGNATURE');
-    mark('R7');
+      return refuse('R7', 'VOTE_SIGNATURE');
+    mark('R8');
     return accept;
   }
   const { certificate } = ballot;
+  if (certificate.epoch !== epochNow) return otherEpoch();
   const seats = genesis.seats.length;
-  const error = checkCertificate(certificate, { network, epoch: certificate.epoch, seats, verify });
-  return error === null ? accept : refuse('R8', error);
+  const error = checkCertificate(certificate, { network, epoch: epochNow, seats, verify });
+  return error === null ? accept : refuse('R9', error);
 }
 
 function judgeStatement(signed: SignedStatement, rules: LedgerRules): Verdict {
   const seat = rules.genesis.seats[signed.statement.seat];
   const message = statementMessage(signed.statement, rules.network);
   if (seat === undefined || !rules.suite.verify(seat.publicKey, message, signed.signature))
-    return refuse('R9', 'STATEMENT_SIGNATURE');
-  mark('R10');
+    return refuse('R10', 'STATEMENT_SIGNATURE');
   return accept;
 }
 
 function refuse(line: string, code: string): Verdict {
   mark(line);
   return reject(code);
+}
+
+function otherEpoch(): Verdict {
+  mark('R3');
+  return ignore('GOSSIP_OTHER_EPOCH');
 }

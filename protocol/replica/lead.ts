@@ -6,30 +6,42 @@ import type { EngineEffect } from '../consensus/state.ts';
 import type { Digest } from '../crypto/hash.ts';
 import { messageHash } from '../job/statement.ts';
 import { proposalCodec, proposalMessage } from '../ledger/header.ts';
-import { StateCursor } from '../ledger/state.ts';
 import { draftBlock } from '../ledger/transition.ts';
 import { beaconInput, nextBeacon } from '../sampling/beacon.ts';
-import { offeredItems, removeStatement } from './pool.ts';
+import { offeredItems, openJobs } from './offer.ts';
+import { removeStatement } from './pool.ts';
 import type { ReplicaState, TreeEntry } from './state.ts';
 import { addOwnBlock, chainAt } from './tree.ts';
 
+/** Certificates that an announcement names: the parent's, and the Skips next to the block. */
+const restCountMax = 1_024;
+
 type Lead = Extract<EngineEffect, { kind: 'lead' }>;
 
-/** Remembers that we lead a view; the block is made when its time has come. */
+/**
+ * Remembers that we lead a view; the block is made when its time has come. A later word about the
+ * same view names a better parent, which counts unless the block is made.
+ * @see spec/protocol/replica.md R39
+ */
 export function takeLead(state: ReplicaState, { view, parent, notar, skips }: Lead): void {
-  if (state.proposed.has(view)) return;
-  const rests = [...(notar === null ? [] : [notar]), ...skips].map((certificate) =>
+  if (state.proposed.has(view)) {
+    mark('R40');
+    return;
+  }
+  mark('R39');
+  // The list is a hint for those who lack them: a long outage must not make it too long to send.
+  const nearest = skips.slice(-(restCountMax - 1));
+  const rests = [...(notar === null ? [] : [notar]), ...nearest].map((certificate) =>
     certificateId(certificate),
   );
-  state.leadership = { view, parent, rests, since: state.now };
+  state.leadership = { view, parent, rests };
 }
 
 /** Whether anything waits for a block: a job to be ordered, or one that is open. */
 export function isBusy(state: ReplicaState): boolean {
-  if (state.pool.jobs.size > 0) return true;
-  if (new StateCursor(state.final.map).open().length > 0) return true;
+  if (state.pool.jobs.size > 0 || openJobs(state.final).size > 0) return true;
   for (const { chain } of state.tree.values())
-    if (chain !== null && new StateCursor(chain.map).open().length > 0) return true;
+    if (chain !== null && openJobs(chain).size > 0) return true;
   return false;
 }
 
@@ -42,19 +54,25 @@ export function proposalDueAt(state: ReplicaState): number | null {
 }
 
 /**
- * Makes and announces the block of the view that we lead, if it is due.
- * @see spec/protocol/replica.md R25, R26
+ * Makes the block of the view that we lead, if it is due. It is announced once consensus has taken
+ * it and our own vote for it is logged.
+ * @see spec/protocol/replica.md R41, R42
  */
 export function proposeDue(state: ReplicaState): TreeEntry | null {
-  const due = proposalDueAt(state);
   const { leadership } = state;
+  if (leadership !== null && leadership.view !== state.engine.view) {
+    mark('R41');
+    state.leadership = null;
+    return null;
+  }
+  const due = proposalDueAt(state);
   if (due === null || due > state.now || leadership === null) return null;
   state.leadership = null;
   const { seat, keys, ledger } = state.rules;
   assert(seat !== null && keys !== null, 'only a seat leads');
-  if (state.proposed.has(leadership.view)) return null;
+  assert(!state.proposed.has(leadership.view), 'one proposal a view');
   const parent = chainAt(state, leadership.parent.id)!;
-  mark('R25');
+  mark('R42');
   const { epoch } = parent.header;
   const { view, rests } = leadership;
   const parentBeacon = parent.header.beacon as Digest;
@@ -64,15 +82,13 @@ export function proposeDue(state: ReplicaState): TreeEntry | null {
   const earliest = parent.header.timeMs + stepMinMs;
   const timeMs = Math.min(Math.max(state.now, earliest), parent.header.timeMs + stepMaxMs);
   const seal = { view, proposer: seat, timeMs, beacon, vrfProof: proof };
-  const draft = draftBlock(parent, seal, offeredItems(state.pool), ledger);
+  const draft = draftBlock(parent, seal, offeredItems(state.pool, parent), ledger);
   dropHopeless(state, draft.left);
   const signature = keys.sign(proposalMessage(draft.header));
   const block = { header: draft.header, signature, items: draft.items };
   state.proposed.set(view, hex(draft.chain.hash));
-  const entry = addOwnBlock(state, block, rests, draft.chain, parent.header.view);
   state.effects.push({ kind: 'log-proposal', block });
-  announce(state, entry);
-  return entry;
+  return addOwnBlock(state, block, rests, draft.chain, parent.header.view);
 }
 
 /** Announces a block by its header; its body is there for whoever asks. */
@@ -83,12 +99,17 @@ export function announce(state: ReplicaState, entry: TreeEntry): void {
 }
 
 // What can be seen to have no place on any chain; the rest may fit a later block or another fork.
-const hopeless = new Set(['STATEMENT_SIGNATURE', 'LANE_REVEAL_MISMATCH', 'LANE_VALUE_MISMATCH']);
+const hopeless = new Set([
+  'STATEMENT_SIGNATURE',
+  'LANE_REVEAL_MISMATCH',
+  'LANE_VALUE_MISMATCH',
+  'LANE_OPENING_WRONG',
+]);
 
 function dropHopeless(state: ReplicaState, left: ReturnType<typeof draftBlock>['left']): void {
   for (const { item, code } of left)
     if (item.kind === 'statement' && hopeless.has(code)) {
-      mark('R26');
+      mark('R43');
       removeStatement(state.pool, hex(messageHash(item.signed)));
     }
 }

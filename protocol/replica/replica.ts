@@ -1,22 +1,35 @@
 /** Step the whole replica: route the input, collect the effects. */
-import { mark, unreachable } from '../assert.ts';
-import { hex } from '../brand.ts';
+import { assert, mark, unreachable } from '../assert.ts';
+import { type Hex, hex } from '../brand.ts';
+import { follows } from '../consensus/chain.ts';
 import { step as stepEngine } from '../consensus/engine.ts';
-import { type Certificate, certificateId } from '../consensus/message.ts';
-import type { EngineEffect, EngineInput } from '../consensus/state.ts';
-import { signedJobCodec } from '../job/job.ts';
-import { type Header, proposalMessage } from '../ledger/header.ts';
+import type { EngineInput } from '../consensus/state.ts';
+import { type SignedJob, signedJobCodec } from '../job/job.ts';
+import type { SignedStatement } from '../job/statement.ts';
+import type { Proposal } from '../ledger/header.ts';
+import { StateCursor } from '../ledger/state.ts';
+import { readAnswer } from './answer.ts';
 import { followDuties, repeatStatements, startDuties } from './duty.ts';
 import type { Effect } from './effect.ts';
-import { certify, finalizeReady, learnJobs } from './finality.ts';
+import { finalizeReady, learnJobs } from './finality.ts';
+import { follow, isOwnVote, publishBallot } from './follow.ts';
 import type { Input } from './input.ts';
 import { readGossip } from './judge.ts';
-import { announce, isBusy, proposalDueAt, proposeDue, takeLead } from './lead.ts';
+import { announce, isBusy, proposalDueAt, proposeDue } from './lead.ts';
+import { isOrdered, jobFault } from './offer.ts';
 import { insertJob, insertStatement } from './pool.ts';
-import type { ReplicaState, TreeEntry } from './state.ts';
-import { type Arrival, applyReady, nextHeldAt, takeBlock } from './tree.ts';
-import { answered, askDue, nextAskAt, want } from './want.ts';
-import { type Ballot, ballotCodec, type SyncResponse } from './wire.ts';
+import type { ReplicaState, TreeEntry, Wanted } from './state.ts';
+import {
+  type Arrival,
+  applyReady,
+  blockId,
+  isNear,
+  nextHeldAt,
+  takeBlock,
+  wantReached,
+} from './tree.ts';
+import { answered, askDue, nextAskAt, wantCertificates } from './want.ts';
+import type { Ballot, SyncResponse } from './wire.ts';
 
 /** What a step gives back. The state that went in must not be used again. */
 export type Stepped = { readonly state: ReplicaState; readonly effects: readonly Effect[] };
@@ -27,13 +40,26 @@ export type Stepped = { readonly state: ReplicaState; readonly effects: readonly
  */
 export function step(state: ReplicaState, input: Input): Stepped {
   state.effects = [];
-  // The clock of a host may step back; the replica's does not.
-  state.now = Math.max(state.now, input.now);
+  if (input.now < state.now) rebase(state, input.now);
+  state.now = input.now;
   take(state, input);
+  state.source = null;
   settle(state);
   const { effects } = state;
   state.effects = [];
   return { state, effects };
+}
+
+/**
+ * Follows a clock that was set back: what was to happen soon would otherwise wait for as long as
+ * it was set back.
+ */
+function rebase(state: ReplicaState, now: number): void {
+  mark('R56');
+  const { repeatMs, retryMs } = state.rules;
+  state.repeatAt = Math.min(state.repeatAt, now + repeatMs);
+  state.viewSaidAt = Math.min(state.viewSaidAt, now);
+  for (const wanted of state.wanted.values()) wanted.at = Math.min(wanted.at, now + retryMs);
 }
 
 function take(state: ReplicaState, input: Input): void {
@@ -41,24 +67,21 @@ function take(state: ReplicaState, input: Input): void {
     case 'tick':
       return;
     case 'heard':
+      state.source = input.from;
       hear(state, input);
       return;
     case 'answered': {
-      const request = answered(state, input.id);
-      if (request !== null && input.response !== null) takeResponse(state, input.response);
+      const wanted = answered(state, input.id);
+      if (wanted !== null && input.response !== null) takeAnswer(state, wanted, input.response);
       return;
     }
-    case 'submitted': {
-      if (insertJob(state.pool, input.signed, true) === 'new') {
-        mark('R29');
-        publishJob(state, signedJobCodec.encode(input.signed));
-      }
+    case 'submitted':
+      takeJob(state, input.signed);
       return;
-    }
     case 'executed': {
       const held = state.duties.get(input.key);
       if (held === undefined || held.outcome !== null) return;
-      mark('R30');
+      mark('R52');
       held.outcome = input.outcome;
       followDuties(state);
       return;
@@ -68,109 +91,81 @@ function take(state: ReplicaState, input: Input): void {
   }
 }
 
-function publishJob(state: ReplicaState, bytes: Uint8Array): void {
-  state.effects.push({ kind: 'publish', topic: 'jobs', bytes });
+function takeJob(state: ReplicaState, signed: SignedJob): void {
+  const code = jobFault(state, signed, true);
+  const inserted = code === null ? insertJob(state.pool, signed, true) : 'full';
+  if (inserted !== 'full') {
+    mark('R34');
+    publishJob(state, signed);
+    return;
+  }
+  const notice = { kind: 'job-refused', code: code ?? 'POOL_FULL' } as const;
+  state.effects.push({ kind: 'notice', notice });
 }
 
-function hear(
-  state: ReplicaState,
-  { topic, bytes, from }: Extract<Input, { kind: 'heard' }>,
-): void {
+function publishJob(state: ReplicaState, signed: SignedJob): void {
+  state.effects.push({ kind: 'publish', topic: 'jobs', bytes: signedJobCodec.encode(signed) });
+}
+
+function hear(state: ReplicaState, { topic, bytes }: Extract<Input, { kind: 'heard' }>): void {
   const message = readGossip(topic, bytes);
   if (message === null) return;
   switch (message.topic) {
     case 'jobs':
-      insertJob(state.pool, message.signed, false);
+      if (jobFault(state, message.signed, false) === null)
+        insertJob(state.pool, message.signed, false);
+      else mark('R35');
       return;
     case 'statements':
-      insertStatement(state.pool, message.signed);
+      hearStatement(state, message.signed);
       return;
     case 'votes':
-      hearBallot(state, message.ballot, from);
+      hearBallot(state, message.ballot);
       return;
-    case 'proposals': {
-      const { proposal } = message;
-      const missing = proposal.rests.filter((id) => !state.certificates.has(hex(id)));
-      if (missing.length > 0 && proposal.header.view > state.engine.root.view)
-        want(state, { kind: 'certificates', ids: missing }, from);
-      arrive(state, { ...proposal, items: null, from });
+    case 'proposals':
+      hearProposal(state, message.proposal);
       return;
-    }
   }
 }
 
-function hearBallot(state: ReplicaState, ballot: Ballot, from: string): void {
+function hearStatement(state: ReplicaState, signed: SignedStatement): void {
+  if (isOrdered(new StateCursor(state.final.map), signed)) mark('R37');
+  else if (insertStatement(state.pool, signed) === 'new') mark('R36');
+}
+
+function hearBallot(state: ReplicaState, ballot: Ballot): void {
   const { now } = state;
-  if (ballot.kind === 'vote') {
-    runEngine(state, { kind: 'vote', now, vote: ballot.vote });
-    return;
-  }
-  keepCertificate(state, ballot.certificate);
-  runEngine(state, { kind: 'certificate', now, certificate: ballot.certificate });
-  if (ballot.certificate.kind !== 'skip') {
-    const id = hex(ballot.certificate.block);
-    const unknown = !state.tree.has(id) && id !== hex(state.final.hash);
-    if (unknown && ballot.certificate.view > state.final.header.view)
-      want(state, { kind: 'block', hash: ballot.certificate.block }, from);
-  }
+  if (ballot.kind === 'vote') runEngine(state, { kind: 'vote', now, vote: ballot.vote });
+  else runEngine(state, { kind: 'certificate', now, certificate: ballot.certificate });
 }
 
-function keepCertificate(state: ReplicaState, certificate: Certificate): void {
-  if (certificate.view < state.final.header.view) return;
-  state.certificates.set(hex(certificateId(certificate)), { view: certificate.view, certificate });
+/** @see spec/protocol/replica.md R22 */
+function hearProposal(state: ReplicaState, proposal: Proposal): void {
+  const { header, rests } = proposal;
+  const { view } = header;
+  arrive(state, [{ ...proposal, items: null, from: state.source, sure: false }]);
+  const id = blockId(header);
+  const entry = state.tree.get(id);
+  const kept = entry !== undefined || state.orphans.has(id);
+  if (!kept || !isNear(state, view)) return;
+  if (entry !== undefined && follows(state.engine, entry.ref)) return;
+  const missing = rests.filter((rest) => !state.certificates.has(hex(rest)));
+  if (missing.length === 0) return;
+  mark('R22');
+  wantCertificates(state, missing, { about: id, view, from: state.source });
 }
 
-function arrive(state: ReplicaState, arrival: Arrival): void {
-  for (const entry of takeBlock(state, arrival))
-    runEngine(state, { kind: 'announced', now: state.now, block: entry.ref });
+function arrive(state: ReplicaState, arrivals: readonly Arrival[]): void {
+  for (const arrival of arrivals)
+    for (const entry of takeBlock(state, arrival))
+      runEngine(state, { kind: 'announced', now: state.now, block: entry.ref });
 }
 
-/** A header from a peer's answer is worth no more than its leader's signature. */
-function isSigned(state: ReplicaState, header: Header, signature: Uint8Array): boolean {
-  const { genesis, suite } = state.rules.ledger;
-  const seat = genesis.seats[header.proposer];
-  return seat !== undefined && suite.verify(seat.publicKey, proposalMessage(header), signature);
-}
-
-function takeResponse(state: ReplicaState, response: SyncResponse): void {
-  switch (response.kind) {
-    case 'block': {
-      if (
-        response.block === null ||
-        !isSigned(state, response.block.header, response.block.signature)
-      )
-        return;
-      arrive(state, { ...response.block, rests: [], from: null });
-      return;
-    }
-    case 'certificates': {
-      mark('R31');
-      for (const certificate of response.certificates)
-        hearBallot(state, { kind: 'certificate', certificate }, '');
-      dropFoundCertificates(state);
-      return;
-    }
-    case 'final': {
-      mark('R32');
-      for (const block of response.blocks) {
-        if (!isSigned(state, block.header, block.signature)) return;
-        arrive(state, { ...block, rests: [], from: null });
-      }
-      if (response.certificate !== null)
-        hearBallot(state, { kind: 'certificate', certificate: response.certificate }, '');
-      state.wanted.delete('final');
-      return;
-    }
-  }
-}
-
-function dropFoundCertificates(state: ReplicaState): void {
-  for (const [key, { request }] of state.wanted)
-    if (
-      request.kind === 'certificates' &&
-      request.ids.every((id) => state.certificates.has(hex(id)))
-    )
-      state.wanted.delete(key);
+function takeAnswer(state: ReplicaState, wanted: Wanted, response: SyncResponse): void {
+  const { arrivals, certificates } = readAnswer(state, wanted, response);
+  arrive(state, arrivals);
+  for (const certificate of certificates)
+    runEngine(state, { kind: 'certificate', now: state.now, certificate });
 }
 
 /** Steps consensus, and follows what it asks for. */
@@ -180,117 +175,115 @@ function runEngine(state: ReplicaState, input: EngineInput): void {
   for (const effect of effects) follow(state, effect);
 }
 
-/** Does what consensus asks for, as far as a replica can. */
-export function follow(state: ReplicaState, effect: EngineEffect): void {
-  switch (effect.kind) {
-    case 'vote':
-      state.effects.push({ kind: 'log-vote', vote: effect.vote });
-      publishBallot(state, { kind: 'vote', vote: effect.vote });
-      return;
-    case 'relay':
-      keepCertificate(state, effect.certificate);
-      state.effects.push({ kind: 'log-certificate', certificate: effect.certificate });
-      publishBallot(state, { kind: 'certificate', certificate: effect.certificate });
-      return;
-    case 'repeat':
-      mark('R33');
-      for (const vote of effect.votes) publishBallot(state, { kind: 'vote', vote });
-      for (const certificate of effect.certificates)
-        publishBallot(state, { kind: 'certificate', certificate });
-      for (const entry of state.tree.values())
-        if (entry.header.proposer === state.rules.seat) announce(state, entry);
-      return;
-    case 'lead':
-      for (const certificate of [effect.notar, ...effect.skips])
-        if (certificate !== null) keepCertificate(state, certificate);
-      takeLead(state, effect);
-      return;
-    case 'notarized':
-      return;
-    case 'finalized':
-      keepCertificate(state, effect.certificate);
-      certify(state, effect.certificate);
-      return;
-    case 'wanted':
-      bringWanted(state, effect.block);
-      return;
-    case 'equivocation': {
-      const { seat, view } = effect.first;
-      state.effects.push({ kind: 'notice', notice: { kind: 'equivocation', seat, view } });
-      return;
-    }
-    case 'wake':
-      return;
-    default:
-      unreachable(effect);
-  }
-}
-
-/** Consensus may have dropped a block that we still hold: then it is told again, else asked for. */
-function bringWanted(state: ReplicaState, block: Uint8Array): void {
-  const id = hex(block);
-  if (id === hex(state.final.hash)) return;
-  const entry = state.tree.get(id);
-  if (entry === undefined) {
-    want(state, { kind: 'block', hash: block }, null);
-    return;
-  }
+/** Tells consensus of blocks that it let go by and that a certificate names now. */
+function recall(state: ReplicaState): void {
   const { now } = state;
-  runEngine(state, { kind: 'announced', now, block: entry.ref });
-  if (entry.validated) runEngine(state, { kind: 'validated', now, id });
+  for (const id of state.recalled.splice(0)) {
+    const entry = state.tree.get(id);
+    const block = id === state.finalRef.id ? state.finalRef : entry?.ref;
+    if (block === undefined || state.engine.blocks.get(id)?.validated) continue;
+    mark('R20');
+    runEngine(state, { kind: 'announced', now, block });
+    if (entry === undefined || entry.validated) runEngine(state, { kind: 'validated', now, id });
+  }
 }
 
-function publishBallot(state: ReplicaState, ballot: Ballot): void {
-  state.effects.push({ kind: 'publish', topic: 'votes', bytes: ballotCodec.encode(ballot) });
-}
+/** Progress that one input can make is bounded by the blocks at hand. */
+const settleRoundMax = 65_536;
 
 /** Runs everything that may have become possible, until nothing more happens. */
 export function settle(state: ReplicaState): void {
-  const bound = 4_096;
-  for (let round = 0; round < bound; round++) {
+  runEngine(state, { kind: 'tick', now: state.now });
+  for (let round = 0, progress = true; progress; round++) {
+    assert(round < settleRoundMax, 'an input is dealt with at some time');
+    recall(state);
     const valid = applyReady(state);
     for (const entry of valid) learn(state, entry);
     for (const entry of valid)
       runEngine(state, { kind: 'validated', now: state.now, id: entry.ref.id });
     const advanced = finalizeReady(state);
     tellBusy(state);
-    const own = proposeDue(state);
-    if (own !== null) {
-      learn(state, own);
-      runEngine(state, { kind: 'proposed', now: state.now, block: own.ref });
-    }
-    if (valid.length === 0 && !advanced && own === null) break;
+    const proposed = propose(state);
+    progress = valid.length > 0 || advanced || proposed || state.recalled.length > 0;
   }
-  runEngine(state, { kind: 'tick', now: state.now });
-  finalizeReady(state);
+  wantReached(state);
   if (state.now >= state.repeatAt) repeatAll(state);
+  repeatView(state);
   askDue(state);
   state.effects.push({ kind: 'wake', at: nextWakeAt(state) });
 }
 
+/** What a valid block brings is kept and begun before anything is signed about it. */
 function learn(state: ReplicaState, entry: TreeEntry): void {
   for (const signed of learnJobs(state, entry.items!))
     state.effects.push({ kind: 'store-job', signed });
   startDuties(state, entry.chain!);
 }
 
+function propose(state: ReplicaState): boolean {
+  const own = proposeDue(state);
+  if (own === null) return false;
+  learn(state, own);
+  const { id, view } = own.ref;
+  runEngine(state, { kind: 'proposed', now: state.now, block: own.ref });
+  // Only with our vote for it logged: that vote keeps us from proposing twice after a new start.
+  if (isOwnVote(state, view, id)) announce(state, own);
+  else {
+    mark('R57');
+    state.tree.delete(id);
+  }
+  return true;
+}
+
 function tellBusy(state: ReplicaState): void {
   const busy = isBusy(state);
   if (busy === state.busy) return;
+  mark('R53');
   state.busy = busy;
   runEngine(state, { kind: 'busy', now: state.now, busy });
 }
 
 /**
  * Announces again what the chain has not ordered: gossip loses messages, and tells nobody.
- * @see spec/protocol/replica.md R34
+ * @see spec/protocol/replica.md R54
  */
 function repeatAll(state: ReplicaState): void {
-  mark('R34');
+  mark('R54');
   state.repeatAt = state.now + state.rules.repeatMs;
   repeatStatements(state);
-  for (const { signed, own } of state.pool.jobs.values())
-    if (own) publishJob(state, signedJobCodec.encode(signed));
+  for (const { signed, own } of state.pool.jobs.values()) if (own) publishJob(state, signed);
+}
+
+/**
+ * When we repeat ourselves in the view that goes on: ever later, so that a network that is slow
+ * because it is busy is not made slower. Null while we have said nothing that is open.
+ */
+function repeatViewAt({ engine, rules, viewSaidAt }: ReplicaState): number | null {
+  const { view, own, enteredAt } = engine;
+  if (!own.has(view) && !own.has(view - 1)) return null;
+  const least = Math.floor(rules.engine.viewTimeoutMs / 4);
+  return Math.max(enteredAt, viewSaidAt) + Math.max(least, viewSaidAt - enteredAt, 1);
+}
+
+/**
+ * Says again what we have to say in a view that goes on for long, and what let us into it.
+ * @see spec/protocol/replica.md R55
+ */
+function repeatView(state: ReplicaState): void {
+  const at = repeatViewAt(state);
+  if (at === null || at > state.now) return;
+  mark('R55');
+  state.viewSaidAt = state.now;
+  const { view, entry, finalCertificate, own } = state.engine;
+  const isFinal = (finalCertificate?.view ?? 0) >= (entry?.view ?? 0);
+  const certificate = isFinal ? finalCertificate : entry;
+  if (certificate !== null) publishBallot(state, { kind: 'certificate', certificate });
+  for (const one of [view - 1, view]) {
+    const votes = Object.values(own.get(one) ?? {});
+    for (const vote of votes) if (vote !== null) publishBallot(state, { kind: 'vote', vote });
+  }
+  const proposal = state.tree.get(state.proposed.get(view) ?? ('' as Hex));
+  if (proposal !== undefined && isOwnVote(state, view, proposal.ref.id)) announce(state, proposal);
 }
 
 function nextWakeAt(state: ReplicaState): number {
@@ -300,6 +293,7 @@ function nextWakeAt(state: ReplicaState): number {
     nextHeldAt(state),
     nextAskAt(state),
     state.repeatAt,
+    repeatViewAt(state),
   ];
   let at = state.now + 60_000;
   for (const time of times) if (time !== null && time < at) at = time;

@@ -123,7 +123,9 @@ export type ReplicaState = {
   readonly duties: Map<string, DutyState>;
   /** Own statements, by what they are about: each is signed once and said until it is ordered. */
   readonly said: Map<string, SignedStatement>;
+  /** When everything of ours that is not ordered, and what we said in this view, is said again. */
   repeatAt: number;
+  viewSaidAt: number;
   busy: boolean;
   nextId: number;
   /** Who sent the input at hand, if it came from a peer. */

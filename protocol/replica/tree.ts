@@ -12,6 +12,19 @@ import type { Orphan, ReplicaState, TreeEntry } from './state.ts';
 import { wantBlock } from './want.ts';
 import type { SealedBlock } from './wire.ts';
 
+// A header is announced, answered and announced again: it is hashed once.
+const ids = new WeakMap<Header, Hex>();
+
+/** The id of a block, as a key. */
+export function blockId(header: Header): Hex {
+  let id = ids.get(header);
+  if (id === undefined) {
+    id = hex(headerHash(header));
+    ids.set(header, id);
+  }
+  return id;
+}
+
 /** A block as consensus sees it. */
 export function blockRef(header: Header, id: Hex, parentView: number): BlockRef {
   const { view, height, proposer, timeMs } = header;
@@ -50,7 +63,7 @@ export function takeBlock(state: ReplicaState, arrival: Arrival): readonly TreeE
     mark('R11');
     return [];
   }
-  const id = hex(headerHash(header));
+  const id = blockId(header);
   const known = state.tree.get(id) ?? state.orphans.get(id);
   if (known !== undefined) {
     mark('R12');

@@ -49,7 +49,10 @@ export function describeJob(
     const state = cursor.lane(id, lane)!;
     lanes.push(describeLane(state, rulesOfLane(record, rules, lane)));
   }
-  const worst = lanes.reduce((most, { bound }) => (isLarger(bound, most) ? bound : most), ratio(0n));
+  const worst = lanes.reduce(
+    (most, { bound }) => (isLarger(bound, most) ? bound : most),
+    ratio(0n),
+  );
   return { record, lanes, bound: jointBound(worst, plan.lanesMax) };
 }
 
@@ -57,10 +60,7 @@ function isLarger(a: Ratio, b: Ratio): boolean {
   return a.numerator * b.denominator > b.numerator * a.denominator;
 }
 
-function describeLane(
-  state: LaneState,
-  rules: ReturnType<typeof rulesOfLane>,
-): ProvisionalLane {
+function describeLane(state: LaneState, rules: ReturnType<typeof rulesOfLane>): ProvisionalLane {
   const { votes, others } = leadingClaim(state);
   const wave = currentWave(state);
   const phase = phaseOf(state);
@@ -74,8 +74,7 @@ function describeLane(
     needed: laneTable(state, rules).needed(others),
     wave: number,
     awaited: silent.map((slot) => slot.seat),
-    untilMs:
-      phase === 'committing' ? wave.commitByMs : phase === 'closed' ? null : wave.closeMs,
+    untilMs: phase === 'committing' ? wave.commitByMs : phase === 'closed' ? null : wave.closeMs,
     bound:
       votes === 0
         ? one

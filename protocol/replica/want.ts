@@ -1,4 +1,4 @@
-/** Ask peers for what is missing, one question out at a time for each thing, until it is here. */
+/** Ask peers for what is missing: one question out for each thing, until it is here. */
 import { mark, unreachable } from '../assert.ts';
 import { type Hex, hex } from '../brand.ts';
 import { follows } from '../consensus/chain.ts';
@@ -99,7 +99,8 @@ export function askDue(state: ReplicaState): void {
   }
 }
 
-function isNeedless(state: ReplicaState, { view, certified, about }: Wanted): boolean {
+function isNeedless(state: ReplicaState, { request, view, certified, about }: Wanted): boolean {
+  if (request.kind === 'final') return request.from <= state.finalRef.height;
   if (certified) return view <= state.finalRef.view;
   if (view < state.engine.view) return true;
   const entry = about === null ? undefined : state.tree.get(about);

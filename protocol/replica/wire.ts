@@ -34,6 +34,11 @@ function enclosed<T>(inner: Codec<T>): Shape<T> {
 export const certificateShape: Shape<Certificate> = enclosed(certificateCodec);
 const voteShape: Shape<Vote> = enclosed(voteCodec);
 
+/** Most bytes of a ballot with a certificate of so many seats. */
+export function certificateBytes({ seats }: Certificate): number {
+  return 256 + 69 * seats.length;
+}
+
 /** What travels on the topic of votes. */
 const ballotShape = union({
   vote: struct({ vote: voteShape }),

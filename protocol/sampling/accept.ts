@@ -1,6 +1,6 @@
 /** Say how many must agree, exactly: the table L(d). */
 import { assert, mark } from '../assert.ts';
-import { one, type Ratio, ratio, smaller, zero } from '../ratio.ts';
+import { add, one, type Ratio, ratio, smaller, zero } from '../ratio.ts';
 
 /** What a table follows from. */
 export type TableQuestion = {
@@ -10,6 +10,8 @@ export type TableQuestion = {
   readonly adversarial: number;
   /** Probability with which a wrong value may become acceptable in one lane, delta'. */
   readonly loss: Ratio;
+  /** Votes below which no row lies: the seats of a lane, so that a quiet lane needs all of them. */
+  readonly votesMin?: number;
 };
 
 /** What a lane asks after each block: how many votes are enough beside `others` other seats. */
@@ -25,14 +27,14 @@ const rememberedTableCountMax = 64;
 const remembered = new Map<string, AcceptTable>();
 
 /** The accept table of a lane, extended as far as it is asked for. */
-export function laneTable({ seats, adversarial, loss }: TableQuestion): AcceptTable {
-  const key = `${seats}/${adversarial}/${loss.numerator}/${loss.denominator}`;
+export function laneTable({ seats, adversarial, loss, votesMin = 1 }: TableQuestion): AcceptTable {
+  const key = `${seats}/${adversarial}/${loss.numerator}/${loss.denominator}/${votesMin}`;
   let table = remembered.get(key);
   remembered.delete(key);
   if (table === undefined) {
-    const row = rowsOf({ seats, adversarial, loss });
+    const row = rowsOf({ seats, adversarial, loss, votesMin });
     const needed = (others: number): number => capped(row(others), adversarial);
-    table = { seats, adversarial, loss, needed };
+    table = { seats, adversarial, loss, votesMin, needed };
     const [oldest] = remembered.keys();
     if (remembered.size >= rememberedTableCountMax) remembered.delete(oldest!);
   }
@@ -68,16 +70,17 @@ function capped(row: number, adversarial: number): number {
  * that 0.1^9 is above 1e-9.
  * @see spec/protocol/sampling.md S1
  */
-function rowsOf({ seats, adversarial, loss }: TableQuestion): (others: number) => number {
+function rowsOf(question: TableQuestion): (others: number) => number {
+  const { seats, adversarial, loss } = question;
   assert(seats >= 1 && adversarial >= 0 && adversarial <= seats, 'bad seats are seats');
   assert(loss.numerator > 0n, 'a loss of nothing needs no table');
   const rows: number[] = [];
   const honestSeats = seats - adversarial;
   let paths: bigint[] = [];
-  let votes = 1;
-  let bad = BigInt(adversarial); // ff(K, votes)
+  let votes = Math.min(question.votesMin ?? 1, adversarial + 1);
+  let bad = falling(adversarial, votes); // ff(K, votes)
   let honest = 1n; // ff(n - K, d)
-  let all = BigInt(seats); // ff(n, votes + d)
+  let all = falling(seats, votes); // ff(n, votes + d)
 
   const extend = (): void => {
     mark('S1');
@@ -179,6 +182,34 @@ function arrivalsUpTo({ seats, adversarial, votes, others }: LaneStanding): {
 export function jointBound(lane: Ratio, lanes: number, draws: bigint = 1n): Ratio {
   mark('S5');
   return smaller(one, ratio(lane.numerator * BigInt(lanes) * draws, lane.denominator));
+}
+
+/** Seats up to which a risk is summed exactly; above, its guarantee is told instead. */
+const riskSeatsMax = 512;
+
+/**
+ * The probability that a wrong value becomes acceptable in one lane: the sum over all rows of the
+ * table, of which {@link laneBound} is only the part up to one of them. Null above
+ * riskSeatsMax seats, where the sum takes too long.
+ *
+ * @param bad - Seats that all tell the same wrong value; may be others than the table assumes.
+ * @see spec/protocol/sampling.md S23
+ */
+export function tableRisk({ seats, needed: rows }: AcceptTable, bad: number): Ratio | null {
+  if (seats > riskSeatsMax) return null;
+  mark('S23');
+  let paths: readonly bigint[] = [];
+  let sum = ratio(0n);
+  for (let others = 0; others <= seats - bad; others++) {
+    const votes = rows(others);
+    const row = [1n];
+    for (let b = 1; b < votes; b++) row.push(row[b - 1]! + (paths[b] ?? 0n));
+    paths = row;
+    if (votes > bad) continue;
+    const arrivals = row[votes - 1]! * falling(bad, votes) * falling(seats - bad, others);
+    sum = add(sum, ratio(arrivals, falling(seats, votes + others)));
+  }
+  return sum;
 }
 
 /** `a (a - 1) … (a - count + 1)`. */

@@ -147,6 +147,8 @@ export type WaveQuestion = {
   /** Loss of the whole job, and lanes G of the permutation. */
   readonly loss: Ratio;
   readonly lanesMax: number;
+  /** Seats of a lane, l: no row of the table asks for fewer votes. */
+  readonly perLane: number;
   /** Skipped views of each wave so far, one a wave. */
   readonly skippedViews: readonly number[];
 };
@@ -159,37 +161,56 @@ export type WaveTable = AcceptTable;
  */
 export function waveTable(question: WaveQuestion): WaveTable {
   mark('S12');
-  const { seats, adversarial, loss, lanesMax, skippedViews } = question;
+  const { seats, adversarial, loss, lanesMax, perLane, skippedViews } = question;
   const share = drawBudget(skippedViews) * BigInt(lanesMax);
-  return laneTable({ seats, adversarial, loss: ratio(loss.numerator, loss.denominator * share) });
+  const laneLoss = ratio(loss.numerator, loss.denominator * share);
+  return laneTable({ seats, adversarial, loss: laneLoss, votesMin: perLane });
+}
+
+/** A block by its height and view: between two of one chain, views without a block have lapsed. */
+export type ChainPoint = { readonly height: number; readonly view: number };
+
+/** Views between two blocks of a chain that brought no block. */
+function lapsedViews(from: ChainPoint, to: ChainPoint): number {
+  return to.view - from.view - (to.height - from.height);
 }
 
 /**
- * Views that may have been skipped to draw a job again, s: around its block, or since its anchor.
- * @param views - Of block h + 1, of the parent of block h, and of the job's anchor.
+ * Views that may have been skipped to draw a job again, s: around its block, or since its anchor,
+ * counted as views that passed (less ten) and as views that lapsed.
+ * @param points - Block h + 1, the parent of block h, and the job's anchor.
  * @see spec/protocol/sampling.md S13
  */
-export function skippedViews(views: {
-  readonly viewNext: number;
-  readonly viewParent: number;
-  readonly viewAnchor: number;
+export function skippedViews(points: {
+  readonly next: ChainPoint;
+  readonly parent: ChainPoint;
+  readonly anchor: ChainPoint;
 }): number {
   mark('S13');
-  const { viewNext, viewParent, viewAnchor } = views;
-  return Math.max(viewNext - viewParent - 2, viewNext - viewAnchor - 10, 0);
+  const { next, parent, anchor } = points;
+  return Math.max(
+    next.view - parent.view - 2,
+    next.view - anchor.view - 10,
+    lapsedViews(anchor, next),
+    0,
+  );
 }
 
 /**
- * Views that may have been skipped to draw a later wave again.
- * @param views - Of block b + 1 and of the parent of block b, which closed the wave before.
+ * Views that may have been skipped to draw a later wave again: around the block that closed the
+ * wave before, or since the close of that wave's commits, because a leader who closes the wave
+ * would else wash away what lapsed before it.
+ * @param points - Block b + 1, the parent of block b, and block c of the wave before.
  * @see spec/protocol/sampling.md S14
  */
-export function skippedWaveViews(views: {
-  readonly viewNext: number;
-  readonly viewParent: number;
+export function skippedWaveViews(points: {
+  readonly next: ChainPoint;
+  readonly parent: ChainPoint;
+  readonly commitClose: ChainPoint;
 }): number {
   mark('S14');
-  return Math.max(views.viewNext - views.viewParent - 2, 0);
+  const { next, parent, commitClose } = points;
+  return Math.max(next.view - parent.view - 2, lapsedViews(commitClose, next), 0);
 }
 
 /**

@@ -302,7 +302,9 @@ describe('limits', () => {
   test('nesting deeper than any stack is refused', () => {
     const deep = codec('deep', 2 ** 20, list(uint(1), 1));
     const nested = new Uint8Array(500_000).fill(0x81);
-    expect(outcome(deep, concatBytes(nested, bytes('00')))).toMatch(/^CODEC_(MALFORMED|SHAPE)$/);
+    expect(outcome(deep, concatBytes(nested, bytes('00')))).toMatch(
+      /^CODEC_(MALFORMED|SHAPE|TOO_MANY)$/,
+    );
     expect(outcome(deep, bytes('818100'))).toBe('CODEC_SHAPE');
   });
 
@@ -341,4 +343,27 @@ test('tryDecode lets bugs through', () => {
   };
   expect(() => tryDecode(codec('broken', 9, broken), bytes('00'))).toThrow(TypeError);
   expect(tryDecode(codec('n', 9, uint(5)), bytes('06'))).toBeNull();
+});
+
+describe('the count of items', () => {
+  const numbers = codec('numbers', 8 * 1024 * 1024, list(list(uint(255), 4), 2 ** 20), 1_000);
+
+  test('is taken before anything is built: a bomb of empty lists is refused at once', () => {
+    const bomb = new Uint8Array(4 * 1024 * 1024).fill(0x80);
+    bomb.set([0x9a, 0, 0x3f, 0xff, 0xfb]); // a list of 4 194 299 empty lists
+    expect(() => numbers.decode(bomb)).toThrow(expect.objectContaining({ code: 'CODEC_TOO_MANY' }));
+    const value = Array.from({ length: 2_000 }, () => []);
+    const encoded = dagCbor.encode(value);
+    expect(() => numbers.decode(encoded)).toThrow(
+      expect.objectContaining({ code: 'CODEC_TOO_MANY' }),
+    );
+    const wider = codec('wider', 8 * 1024 * 1024, list(list(uint(255), 4), 2 ** 20), 2_001);
+    expect(wider.decode(encoded)).toEqual(value);
+  });
+
+  test('does not count what lies inside byte strings and texts', () => {
+    const blobs = codec('blobs', 8 * 1024 * 1024, list(bytesUpTo(1_000_000), 10), 11);
+    const value = Array.from({ length: 10 }, (_, i) => new Uint8Array(i * 1_000).fill(0x80));
+    expect(blobs.decode(blobs.encode(value))).toEqual(value);
+  });
 });

@@ -19,6 +19,8 @@ import {
   arrivalProbability,
   jointBound,
   laneBound,
+  laneTable,
+  tableRisk,
 } from '../../protocol/sampling/accept.ts';
 import { beaconInput, nextBeacon } from '../../protocol/sampling/beacon.ts';
 import { cutLane, drawId, drawSeats, laneCut } from '../../protocol/sampling/draw.ts';
@@ -213,15 +215,58 @@ describe('the plan', () => {
     expect(drawBudget([1, 0, 2])).toBe(8n * 12n * 2n * 36n);
     expect(drawBudget([2 ** 48])).toBe(2n * (2n ** 48n + 1n) ** 2n * (2n ** 48n + 2n));
     expect(() => drawBudget([])).toThrow('drawn');
-    expect(skippedViews({ viewNext: 9, viewParent: 7, viewAnchor: 3 })).toBe(0);
-    expect(skippedViews({ viewNext: 12, viewParent: 7, viewAnchor: 3 })).toBe(3);
-    expect(skippedViews({ viewNext: 40, viewParent: 38, viewAnchor: 3 })).toBe(27);
-    expect(skippedWaveViews({ viewNext: 40, viewParent: 38 })).toBe(0);
-    expect(skippedWaveViews({ viewNext: 45, viewParent: 38 })).toBe(5);
+    const at = (height: number, view: number) => ({ height, view });
+    const since = (anchor: number) => ({ next: at(9, 12), anchor: at(anchor, anchor + 3) });
+    expect(skippedViews({ ...since(3), parent: at(7, 10) })).toBe(0);
+    expect(skippedViews({ ...since(3), parent: at(7, 7) })).toBe(3);
+    // Lapses since the anchor count also where the last views brought a block each.
+    expect(skippedViews({ next: at(9, 14), parent: at(7, 12), anchor: at(6, 6) })).toBe(5);
+    expect(skippedViews({ next: at(39, 40), parent: at(37, 38), anchor: at(2, 3) })).toBe(27);
+    const wave = { next: at(20, 40), commitClose: at(18, 38) };
+    expect(skippedWaveViews({ ...wave, parent: at(18, 38) })).toBe(0);
+    expect(skippedWaveViews({ ...wave, parent: at(18, 33) })).toBe(5);
+    // A leader who closes the wave in time does not wash away what lapsed before.
+    expect(skippedWaveViews({ ...wave, parent: at(18, 38), commitClose: at(10, 20) })).toBe(10);
+  });
+
+  test('a lane never accepts on fewer votes than its plan has seats', () => {
+    // n = 11, K = 3, loss 1e-1: a table of its own would accept three liars of a lane of four.
+    const asked = { seats: 11, adversary: 0, lossExponent: 1, skippedViews: 0 } as const;
+    const { adversarial, perLane, lanesMax, loss, certain } = drawPlan(asked);
+    expect([adversarial, perLane, certain]).toEqual([3, 4, true]);
+    const lane = { seats: 11, adversarial, loss, lanesMax, skippedViews: [0] };
+    expect(waveTable({ ...lane, perLane: 1 }).needed(0)).toBe(3);
+    for (const others of [0, 1, 2, 7])
+      expect(waveTable({ ...lane, perLane }).needed(others)).toBe(adversarial + 1);
+    for (let seats = 4; seats <= 60; seats++)
+      for (const lossExponent of [1, 2, 3, 9]) {
+        const plan = drawPlan({ ...asked, seats, lossExponent });
+        const table = waveTable({ ...plan, skippedViews: [0] });
+        expect(table.needed(0), `${seats} seats, 1e-${lossExponent}`).toBe(plan.perLane);
+        expect(plan.certain && table.needed(seats) <= plan.adversarial).toBe(false);
+      }
+  });
+
+  test('the risk of a table is all its rows, and stays within its loss', () => {
+    for (const [seats, adversarial, exponent] of [
+      [20, 6, 2],
+      [31, 10, 2],
+      [64, 21, 9],
+    ] as const) {
+      const table = laneTable({ seats, adversarial, loss: power(exponent) });
+      const risk = tableRisk(table, adversarial)!;
+      expect(compare(risk, power(exponent))).toBeLessThanOrEqual(0);
+      const quiet = laneBound({ seats, adversarial, votes: table.needed(0), others: 0 });
+      expect(compare(risk, quiet), 'later rows add to the first').toBeGreaterThan(0);
+    }
+    const certain = laneTable({ seats: 7, adversarial: 2, loss: power(9), votesMin: 3 });
+    expect(tableRisk(certain, 2)).toEqual(ratio(0n));
+    expect(compare(tableRisk(certain, 3)!, ratio(0n))).toBeGreaterThan(0);
+    expect(tableRisk(laneTable({ seats: 1_024, adversarial: 9, loss: power(2) }), 9)).toBeNull();
   });
 
   test('grows stricter with each wave and each skipped view; a wave draws what is missing', () => {
-    const lane = { seats: 256, adversarial: 52, loss: power(9), lanesMax: 17 };
+    const lane = { seats: 256, adversarial: 52, loss: power(9), lanesMax: 17, perLane: 15 };
     const rows = (views: readonly number[]): number[] => {
       const table = waveTable({ ...lane, skippedViews: views });
       return Array.from({ length: 20 }, (_, d) => table.needed(d));

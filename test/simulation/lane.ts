@@ -4,8 +4,9 @@ import { type LaneLeaf, laneRoot } from '../../protocol/algebra/result.ts';
 import { laneTranscript } from '../../protocol/algebra/transcript.ts';
 import { subtaskWork } from '../../protocol/algebra/work.ts';
 import { sha256, uint64 } from '../../protocol/crypto/hash.ts';
-import { itemCount } from '../../protocol/job/job.ts';
+import { itemCount, type Job } from '../../protocol/job/job.ts';
 import { laneSubtasks, subtaskItems } from '../../protocol/job/split.ts';
+import type { AbstainClass, LaneClaim } from '../../protocol/job/statement.ts';
 import { blobCid } from '../../protocol/merkle/blob.ts';
 import type { Duty } from '../../protocol/replica/effect.ts';
 import type { LaneOutcome } from '../../protocol/replica/input.ts';
@@ -15,19 +16,20 @@ export function simulatedValue(item: number): number {
   return (item * 2_654_435_761) % 1_000_003;
 }
 
-/**
- * What an honest seat reports of its lane; with `lie`, what all liars report alike. Items from
- * `failing` on trap.
- */
-export function simulateLane(
-  duty: Duty,
-  options: { lie?: boolean; failing?: number } = {},
-): LaneOutcome {
+/** How a simulated program behaves: items from `failing` on trap, or no seat can run it. */
+export type Behaviour = {
+  readonly failing?: number;
+  readonly abstain?: AbstainClass;
+};
+
+/** What an honest seat reports of its lane; with `lie`, what all liars report alike. */
+export function simulateLane(duty: Duty, behaviour: Behaviour, lie: boolean): LaneOutcome {
+  if (behaviour.abstain !== undefined) return { kind: 'local', class: behaviour.abstain };
   const { job } = duty.signed;
   const items = itemCount(job);
-  const failing = options.failing ?? items;
+  const failing = behaviour.failing ?? items;
   const leaves: LaneLeaf[] = [];
-  let laneSum = options.lie ? 1 : 0;
+  let laneSum = lie ? 1 : 0;
   const works = laneSubtasks(job.subtasks, duty.lanes, duty.lane).map((subtask) => {
     const { first, end } = subtaskItems(items, job.subtasks, subtask);
     const { beacon, wave, seat } = duty;
@@ -64,4 +66,34 @@ export function simulateLane(
     workRoot: transcript.workRoot,
     inlineValue: failed ? null : value,
   };
+}
+
+/** What a lane must come to, by plain sums in index order: no noise, no transcript, no seat. */
+export function modelClaim(
+  job: Job,
+  { failing = Number.POSITIVE_INFINITY }: Behaviour,
+  lanes: number,
+  lane: number,
+): LaneClaim {
+  const items = itemCount(job);
+  const leaves: LaneLeaf[] = [];
+  let laneSum = 0;
+  let failed = false;
+  for (let subtask = lane; subtask < job.subtasks; subtask += lanes) {
+    const first = Math.floor((subtask * items) / job.subtasks);
+    const end = Math.floor(((subtask + 1) * items) / job.subtasks);
+    let sum = 0;
+    for (let item = first; item < end; item++) sum += simulatedValue(item);
+    const bad = end > failing;
+    failed ||= bad;
+    laneSum += sum;
+    leaves.push({
+      subtask,
+      result: bad
+        ? { ok: false, class: 'trap', item: Math.max(first, failing) }
+        : { ok: true, valueHash: sha256(uint64(sum)) },
+    });
+  }
+  const valueCid = failed ? null : blobCid(uint64(laneSum));
+  return { laneRoot: laneRoot(leaves), valueCid, mapFuel: 0n };
 }

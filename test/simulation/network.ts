@@ -11,8 +11,9 @@ import { headerHash } from '../../protocol/ledger/header.ts';
 import { rawCid } from '../../protocol/merkle/cid.ts';
 import { simulatedCrypto } from './crypto.ts';
 
-/** Index of the account that submits jobs. */
+/** Index of the account that submits jobs, and of one that has no tokens. */
 const submitterIndex = 1_000;
+const strangerIndex = 2_000;
 
 /** A simulated network: rules that all replicas share, and keys by seat. */
 export type SimulatedNetwork = {
@@ -44,8 +45,9 @@ export function simulatedJob(
   network: SimulatedNetwork,
   anchor: Header,
   change: Partial<Job> = {},
+  submitter = submitterIndex,
 ): SignedJob {
-  const keys = network.keys(submitterIndex);
+  const keys = network.keys(submitter);
   const job: Job = {
     version: 1,
     rewriter: 0,
@@ -76,4 +78,13 @@ export function simulatedJob(
   };
   const message = signedMessage('job', network.rules.network, jobCodec.encode(job));
   return { job, signature: keys.sign(message) };
+}
+
+/** A job of somebody who cannot pay. */
+export function strangerJob(
+  network: SimulatedNetwork,
+  anchor: Header,
+  change: Partial<Job> = {},
+): SignedJob {
+  return simulatedJob(network, anchor, change, strangerIndex);
 }

@@ -9,6 +9,12 @@ export const commandCodes = [
       'A command, option or value is missing, misspelt or out of range.',
       'The message names it; `anwansi --help` and `anwansi COMMAND --help` list what there is.',
     ],
+    [
+      'OUTPUT_UNWRITABLE',
+      'A file that was asked for cannot be written.',
+      'Its directory does not exist, may not be written to, or is full, or it is one itself.',
+      'Name a file with --out or --receipt in a directory that you may write to.',
+    ],
   ]),
   ...entries(3, [
     [
@@ -16,6 +22,14 @@ export const commandCodes = [
       'There is no such code.',
       'It is misspelt, or belongs to another version.',
       '`anwansi explain` without a code lists them all.',
+    ],
+  ]),
+  ...entries(4, [
+    [
+      'DEMO_MISMATCH',
+      'The demonstration came to another number than the one that is known.',
+      'A bug of ours: its network agreed on a wrong result, or counted something else.',
+      'Run it again with -v, and report it with everything that it printed.',
     ],
   ]),
   ...entries(1, [

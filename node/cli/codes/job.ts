@@ -66,6 +66,12 @@ export const jobCodes = [
   ]),
   ...entries(6, [
     [
+      'POOL_FULL',
+      'The node keeps no further job that waits for its order.',
+      'The pool of jobs that no block has taken yet is bounded, and it is full.',
+      'Submit it again when the network has caught up.',
+    ],
+    [
       'LEDGER_JOBS_FULL',
       'As many jobs are open as may be at once.',
       'The number of open jobs is bounded.',

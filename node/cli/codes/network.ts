@@ -125,5 +125,11 @@ export const networkCodes = [
       'Its sender is in the wrong network.',
       'Nothing to do: the message is rejected.',
     ],
+    [
+      'GOSSIP_OTHER_EPOCH',
+      'A gossiped vote belongs to another epoch.',
+      'Its sender is ahead or behind, or says so.',
+      'Nothing to do: the message is ignored, which is no fault.',
+    ],
   ]),
 ];

@@ -174,12 +174,6 @@ export const receiptCodes = [
       'Wait for its end; its state says what it waits for.',
     ],
     [
-      'RECEIPT_NOT_FINAL',
-      'The end of the job is not final yet.',
-      'A receipt rests on a final header at or after the end.',
-      'Wait a few blocks.',
-    ],
-    [
       'RECEIPT_PIECE_MISSING',
       'This node lacks a piece of the receipt.',
       'It was away, or has dropped it.',
@@ -190,12 +184,6 @@ export const receiptCodes = [
       'Nothing says which network to believe.',
       'A receipt proves what a network did, not that it is yours.',
       'Give a trust file with --trust FILE, or --trust dev for a development network.',
-    ],
-    [
-      'AUDIT_NO_POLICY',
-      'Nothing says how sure you want to be.',
-      'The policy stands in the trust file.',
-      'Give one with --trust FILE.',
     ],
     [
       'AUDIT_POLICY',
@@ -250,6 +238,20 @@ export const receiptCodes = [
       'The input that was given is not the job’s.',
       'Its root is another one.',
       'Give the file that the job was run on.',
+    ],
+  ]),
+  ...entries(3, [
+    [
+      'RECEIPT_NOT_FOUND',
+      'There is no such receipt.',
+      'The path names nothing, or something that is not a file.',
+      'Check the path; it is meant from the directory you are in.',
+    ],
+    [
+      'TRUST_NOT_FOUND',
+      'There is no such trust file.',
+      'The path names nothing that can be read.',
+      'Check the path, or say --trust dev for a development network.',
     ],
   ]),
   ...entries(2, [

@@ -10,6 +10,12 @@ export const wireCodes = [
       'Whoever made the bytes has to make fewer; nothing of them was read.',
     ],
     [
+      'CODEC_TOO_MANY',
+      'Encoded bytes hold more values than their kind may.',
+      'Small bytes could otherwise grow to a tree that fills a memory.',
+      'Whoever made the bytes has to make fewer values; nothing of them was read.',
+    ],
+    [
       'CODEC_MALFORMED',
       'Bytes are not dag-cbor.',
       'They were cut off, changed, or are something else.',

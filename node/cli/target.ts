@@ -1,0 +1,33 @@
+/** Write the files that a person asked for, and find out early that it cannot be done. */
+import { constants } from 'node:fs';
+import { access, stat, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { CliError, exitCodes } from './error.ts';
+
+/** Refuses a file that could not be written, before the work that it is to hold. @throws CliError */
+export async function checkTarget(file: string): Promise<void> {
+  const found = await stat(file).catch(() => null);
+  if (found?.isDirectory() === true) throw unwritable(file, 'it is a directory');
+  await access(found === null ? dirname(file) : file, constants.W_OK).catch((cause: Error) => {
+    throw unwritable(file, cause.message, cause);
+  });
+}
+
+/** Writes a whole file. @throws CliError */
+export async function writeTarget(file: string, bytes: Uint8Array): Promise<void> {
+  await writeFile(file, bytes).catch((cause: Error) => {
+    throw unwritable(file, cause.message, cause);
+  });
+}
+
+function unwritable(file: string, reason: string, cause?: Error): CliError {
+  return new CliError(
+    {
+      code: 'OUTPUT_UNWRITABLE',
+      message: `${file} cannot be written: ${reason}`,
+      hint: 'Name a file in a directory that exists and that you may write to.',
+      exitCode: exitCodes.usage,
+    },
+    { cause },
+  );
+}

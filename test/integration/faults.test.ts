@@ -1,0 +1,126 @@
+// Goal: two faulty validators of seven change no result and are named; with three of them the
+// command line says that nothing can go on, or that the result may be wrong.
+// Method: the real command line with real networks, five at once; each receipt is audited here.
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { nativeSuite } from '../../node/crypto.ts';
+import { auditReceipt } from '../../protocol/receipt/audit.ts';
+import { devTrust } from '../../protocol/receipt/trust.ts';
+import { documentOf, type Ended, newPlace, startAnwansi } from '../support/anwansi-process.ts';
+
+/** Waves are drawn at chain times: a machine under load may need several. */
+const patienceMs = 300_000;
+
+const faults = ['wrong-result', 'silent', 'equivocate'] as const;
+type Fault = (typeof faults)[number];
+
+const place = newPlace();
+const processes = new Map<string, Promise<Ended>>();
+
+function start(fault: Fault, faulty: number): void {
+  const words = ['run', 'primes', '--params', '{"from":0,"to":1000000}', '--json'];
+  const wish = ['--nodes', '7', '--faulty', String(faulty), '--fault', fault];
+  const started = startAnwansi([...words, ...wish], { place });
+  processes.set(`${faulty} ${fault}`, started.ended);
+  if (fault !== 'silent' || faulty !== 3) return;
+  // From here on it is the network that does not go on, not this machine that is slow to start it.
+  started.says('submitted').then(
+    () => (stall.from = Date.now()),
+    () => undefined,
+  );
+  void started.ended.then(() => (stall.to = Date.now()));
+}
+const stall = { from: 0, to: Number.POSITIVE_INFINITY };
+
+beforeAll(() => {
+  for (const fault of faults) start(fault, 2);
+  start('silent', 3);
+  start('wrong-result', 3);
+});
+afterAll(async () => {
+  await Promise.all(processes.values());
+  place.remove();
+}, patienceMs);
+
+/** What a seat that plays a fault may have come to when its lane closed. */
+const expected: Readonly<Record<Fault, RegExp>> = {
+  // A seat that is late as well has not told its lie yet.
+  'wrong-result': /^(dissenting|silent|abstaining|unopened)$/,
+  silent: /^silent$/,
+  equivocate: /^(equivocating|silent)$/,
+};
+
+type Seat = { readonly lane: number; readonly seat: number; readonly verdict: string };
+
+describe('two of seven', () => {
+  test.each(faults)(
+    '%s: the result is exact, and the output and the receipt name them',
+    async (fault) => {
+      const ended = await processes.get(`2 ${fault}`)!;
+      expect(ended.exitCode, ended.err).toBe(0);
+      const { data } = documentOf(ended);
+      expect(data.result.text).toBe('78498');
+      expect(data.work.subtasks).toBeGreaterThanOrEqual(2);
+      const seats = data.work.seats as Seat[];
+      const faulty = seats.filter(({ seat }) => seat >= 5);
+      // Two lanes of three seats: one faulty seat at least is drawn.
+      expect(faulty.length, ended.err).toBeGreaterThan(0);
+      for (const { lane, seat, verdict } of faulty) {
+        expect(verdict, ended.err).toMatch(expected[fault]);
+        expect(ended.err).toMatch(new RegExp(`lane ${lane}: seats.* ${verdict}[ \\d]* ${seat}\\b`));
+      }
+      const { lanes } = auditReceipt(readFileSync(data.receipt.file), devTrust, {
+        suite: nativeSuite,
+      });
+      const told = lanes!.flatMap(({ lane, seats: drawn }) =>
+        drawn.map((seat) => ({ lane, ...seat })),
+      );
+      expect(seats).toEqual(told);
+      // In each lane those who agree are enough, and none of them plays a fault.
+      for (const { lane } of lanes!) {
+        const agreed = told.filter((one) => one.lane === lane && one.verdict === 'agreed');
+        expect(new Set(agreed.map(({ seat }) => seat)).size).toBeGreaterThanOrEqual(3);
+      }
+      expect(ended.err).toContain(`network of 7 validators, ${fault}: seats 5, 6\n`);
+      expect(ended.err).not.toContain('beyond the assumption');
+    },
+    patienceMs,
+  );
+});
+
+describe('three of seven', () => {
+  test(
+    'silent: stalled within 40 s, and it names who is missing',
+    async () => {
+      const ended = await processes.get('3 silent')!;
+      expect(ended.exitCode, ended.err).toBe(6);
+      const { data, errors } = documentOf(ended);
+      expect(data).toEqual({ job: expect.any(String), state: 'stalled', result: null });
+      expect(errors).toMatchObject([{ code: 'NETWORK_NO_QUORUM', retryable: true }]);
+      expect(ended.err).toContain('4 seats were heard, 5 are needed, missing 4, 5, 6');
+      expect(ended.err).toContain('beyond the assumption: the result may be wrong');
+      expect(stall.to - stall.from).toBeLessThan(40_000);
+    },
+    patienceMs,
+  );
+
+  test(
+    'wrong-result: warned that the result may be wrong',
+    async () => {
+      const ended = await processes.get('3 wrong-result')!;
+      expect(ended.err).toContain('warning beyond the assumption: the result may be wrong\n');
+      const { data, warnings, success } = documentOf(ended);
+      expect(warnings).toContain('beyond the assumption: the result may be wrong');
+      // Whatever three liars bring about, it is an end, and a receipt stands behind a result.
+      expect(ended.exitCode === 0).toBe(success);
+      if (data.result?.text === '78498') return;
+      expect(['settled', 'expired', 'voided']).toContain(data.state);
+      if (data.state !== 'settled') return;
+      const lying = (data.work.seats as Seat[]).filter(
+        ({ seat, verdict }) => seat >= 4 && verdict === 'agreed',
+      );
+      expect(lying.length, 'only all three together can do it').toBeGreaterThanOrEqual(3);
+    },
+    patienceMs,
+  );
+});

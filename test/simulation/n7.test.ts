@@ -1,0 +1,15 @@
+// Goal: 7 replicas agree, end every job, and accept only what the model gives, in any weather,
+// with f of them silent, equivocating or lying, or none.
+// Method: 250 seeded worlds in virtual time, every invariant checked as things happen (checker.ts).
+// SEED=… runs one alone. Equal seeds give equal worlds.
+import { expect, test } from 'vitest';
+import { caseOf, casesOf, faultsOf, traceOf } from './campaign.ts';
+
+test.each(casesOf(7, 250))('7 seats, %s', (_title, cases) => {
+  expect(faultsOf(cases)).toEqual([]);
+});
+
+test('a world is a pure function of its seed', () => {
+  for (const seed of [3, 6, 17]) expect(traceOf(caseOf(seed, 7))).toEqual(traceOf(caseOf(seed, 7)));
+  expect(traceOf(caseOf(23, 7))).not.toEqual(traceOf(caseOf(43, 7)));
+});
