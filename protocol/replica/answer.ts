@@ -18,7 +18,7 @@ const nothing: Found = { arrivals: [], certificates: [] };
 
 /**
  * Reads an answer. Whatever is not what was asked for is left out: the question is asked again.
- * @see spec/protocol/replica.md R28, R29, R30
+ * @see spec/protocol/replica.md R29, R30, R31
  */
 export function readAnswer(
   state: ReplicaState,
@@ -29,13 +29,13 @@ export function readAnswer(
     const { block } = response;
     if (block === null || !sameBytes(headerHash(block.header), request.hash)) return nothing;
     if (!isProposed(state, block)) return nothing;
-    mark('R28');
+    mark('R29');
     return { arrivals: [arrival(block, certified)], certificates: [] };
   }
   if (request.kind === 'certificates' && response.kind === 'certificates') {
     const ids = new Set(request.ids.map(hex));
     const certificates = response.certificates.filter((one) => ids.has(hex(certificateId(one))));
-    mark('R29');
+    mark('R30');
     return { arrivals: [], certificates };
   }
   if (request.kind === 'final' && response.kind === 'final') return readStretch(state, response);
@@ -67,7 +67,7 @@ function readStretch(
   if (above.length === 0 || !sameBytes(link, certificate.block)) return nothing;
   if (checkCertificate(certificate, rules.engine) !== null) return nothing;
   if (!above.every((block) => isProposed(state, block))) return nothing;
-  mark('R30');
+  mark('R31');
   state.stretch = { id: hex(certificate.block), certificate };
   return { arrivals: above.map((block) => arrival(block, true)), certificates: [certificate] };
 }

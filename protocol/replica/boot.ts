@@ -93,7 +93,7 @@ function engineRules({ ledger, seat, keys, standstillMs }: ReplicaSetup): Engine
 /**
  * Boots a replica. What was signed before is said again as it was; nothing that excludes it is
  * ever signed.
- * @see spec/protocol/replica.md R64 to R67
+ * @see spec/protocol/replica.md R66 to R69
  */
 export function boot(setup: ReplicaSetup, kept: Kept, now: number): Stepped {
   const final = kept.final ?? genesisChain(setup.ledger);
@@ -109,7 +109,7 @@ export function boot(setup: ReplicaSetup, kept: Kept, now: number): Stepped {
     certificates,
     blocks: [],
   });
-  mark('R64');
+  mark('R66');
   const state: ReplicaState = {
     rules: { ...setup, engine },
     now,
@@ -161,7 +161,7 @@ export function boot(setup: ReplicaSetup, kept: Kept, now: number): Stepped {
 
 function restoreStatements(state: ReplicaState, statements: readonly SignedStatement[]): void {
   for (const signed of statements) {
-    mark('R65');
+    mark('R67');
     const { kind, drawId, job, lane } = signed.statement;
     state.said.set(`${kind}/${dutyKey(drawId, job, lane)}`, signed);
   }
@@ -173,7 +173,7 @@ function restoreStatements(state: ReplicaState, statements: readonly SignedState
 function restoreBlocks(state: ReplicaState, blocks: readonly SealedBlock[]): void {
   for (const block of [...blocks].sort((a, b) => a.header.view - b.header.view)) {
     const { header } = block;
-    mark('R66');
+    mark('R68');
     if (header.proposer === state.rules.seat) state.proposed.set(header.view, blockId(header));
     takeBlock(state, { ...block, rests: [], from: null, sure: true });
   }

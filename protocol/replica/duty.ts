@@ -62,7 +62,7 @@ function* openLanes(chain: ChainState): Generator<OpenLane> {
  * Starts the duties that a block drew for our seat. Running may begin before the block is final;
  * nothing is signed about it before.
  * @param beacons - Beacons of blocks below, by height, for draws that the block only inherited.
- * @see spec/protocol/replica.md R44
+ * @see spec/protocol/replica.md R46
  */
 export function startDuties(
   state: ReplicaState,
@@ -83,7 +83,7 @@ export function startDuties(
     const key = dutyKey(wave.drawId, job, number);
     const signed = state.jobs.get(hex(job));
     if (!drawn || state.duties.has(key) || signed === undefined) continue;
-    mark('R44');
+    mark('R46');
     const duty = {
       key,
       signed,
@@ -104,7 +104,7 @@ export function startDuties(
 
 /**
  * Looks at the final chain and says what is due for each duty.
- * @see spec/protocol/replica.md R45 to R51
+ * @see spec/protocol/replica.md R47 to R53
  */
 export function followDuties(state: ReplicaState): void {
   if (state.duties.size === 0) return;
@@ -123,7 +123,7 @@ export function followDuties(state: ReplicaState): void {
       wave === undefined ||
       !sameBytes(wave.drawId, duty.drawId)
     ) {
-      mark('R45');
+      mark('R47');
       dropDuty(state, held);
     } else followDuty(state, held, record, lane, wave);
   }
@@ -147,14 +147,14 @@ function followDuty(
   assert(slot !== undefined, 'a draw has one set of slots');
   if (outcome === null && slot.commit === null && wave.commitClose !== null) {
     // Too late for this wave: whatever it came to could not be committed to any more.
-    mark('R46');
+    mark('R48');
     dropDuty(state, held);
     return;
   }
   if (outcome === null || slot.abstained !== null) return;
   if (outcome.kind === 'local') {
     if (slot.commit !== null) return;
-    mark('R47');
+    mark('R49');
     say(state, duty.key, { kind: 'abstain', ...subject(held), class: outcome.class });
     return;
   }
@@ -162,18 +162,18 @@ function followDuty(
   const digest = commitDigest(opened);
   if (slot.commit === null) {
     if (wave.commitClose !== null) return;
-    mark('R48');
+    mark('R50');
     say(state, duty.key, { kind: 'commit', ...subject(held), digest });
     return;
   }
   if (wave.commitClose === null || !sameBytes(slot.commit, digest)) return;
   if (slot.claim === null) {
-    mark('R49');
+    mark('R51');
     say(state, duty.key, { kind: 'reveal', ...opened, value: outcome.inlineValue });
     return;
   }
   if (duty.wave > 0 && !slot.opened && wave.openingBeacon !== null && wave.closed === null) {
-    mark('R50');
+    mark('R52');
     say(state, duty.key, openStatement(state, held, outcome, record, wave, slot));
   }
 }
@@ -216,13 +216,13 @@ const excluded: Partial<Record<StatementKind, StatementKind>> = {
 /**
  * Signs a statement once and says it. What was signed before is said again as it was, and nothing
  * that excludes it is signed, also when a new start came to another outcome.
- * @see spec/protocol/replica.md R51
+ * @see spec/protocol/replica.md R53
  */
 function say(state: ReplicaState, key: string, statement: Statement): void {
   const about = `${statement.kind}/${key}`;
   const other = excluded[statement.kind];
   if (state.said.has(about) || (other !== undefined && state.said.has(`${other}/${key}`))) return;
-  mark('R51');
+  mark('R53');
   const message = statementMessage(statement, state.rules.ledger.network);
   const signed: SignedStatement = { statement, signature: state.rules.keys!.sign(message) };
   state.said.set(about, signed);

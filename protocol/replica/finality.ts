@@ -24,18 +24,18 @@ export function certify(state: ReplicaState, certificate: Certificate): void {
 
 /**
  * Moves the final chain up to a certified block, if every block up to it is applied.
- * @see spec/protocol/replica.md R31, R32
+ * @see spec/protocol/replica.md R32, R33
  */
 export function finalizeReady(state: ReplicaState): boolean {
   for (const target of [state.certified, state.stretch]) {
     const path = target === null ? null : pathTo(state, target.id);
     if (target === null || path === null) continue;
-    mark('R32');
+    mark('R33');
     advance(state, target, path);
     return true;
   }
   if (state.certified !== null) {
-    mark('R31');
+    mark('R32');
     const { id, certificate } = state.certified;
     seekAncestors(state, { id, view: certificate.view });
   }
@@ -80,7 +80,7 @@ function pathTo(state: ReplicaState, id: Hex): readonly TreeEntry[] | null {
 /**
  * Asks for the highest block that is missing below a certified one: its hash is known, and so it is
  * vouched for as the certified block itself is.
- * @see spec/protocol/replica.md R23, R24
+ * @see spec/protocol/replica.md R24, R25
  */
 export function seekAncestors(
   state: ReplicaState,
@@ -97,10 +97,10 @@ export function seekAncestors(
   if (at === state.finalRef.id) return;
   const entry = state.tree.get(at);
   if (entry === undefined) {
-    mark('R23');
+    mark('R24');
     wantBlock(state, unhex(at) as Digest, certified);
     if (height !== null && height > state.finalRef.height + stepwiseHeightMax) {
-      mark('R24');
+      mark('R25');
       wantFinal(state);
     }
     return;
@@ -143,14 +143,14 @@ function prune(state: ReplicaState): void {
   for (const id of state.jobs.keys()) if (!open.has(id)) state.jobs.delete(id);
 }
 
-/** @see spec/protocol/replica.md R33 */
+/** @see spec/protocol/replica.md R34 */
 function prunePool(state: ReplicaState): void {
   const { final, pool } = state;
   const cursor = new StateCursor(final.map);
   for (const [id, { signed }] of pool.jobs) {
     const { submitter, nonce, includeByMs } = signed.job;
     if (includeByMs <= final.header.timeMs || cursor.usedNonce(submitter, nonce)) {
-      mark('R33');
+      mark('R34');
       removeJob(pool, id);
     }
   }

@@ -10,7 +10,7 @@ import { announce, takeLead } from './lead.ts';
 import type { ReplicaState, TreeEntry } from './state.ts';
 import { type Ballot, ballotCodec, certificateBytes } from './wire.ts';
 
-/** Does what consensus asks for. @see spec/protocol/replica.md R20, R58 to R60 */
+/** Does what consensus asks for. @see spec/protocol/replica.md R21, R60 to R62 */
 export function follow(state: ReplicaState, effect: EngineEffect): void {
   switch (effect.kind) {
     case 'vote':
@@ -25,7 +25,7 @@ export function follow(state: ReplicaState, effect: EngineEffect): void {
       publishBallot(state, { kind: 'certificate', certificate: effect.certificate });
       return;
     case 'repeat':
-      mark('R60');
+      mark('R62');
       for (const vote of effect.votes) publishBallot(state, { kind: 'vote', vote });
       for (const certificate of effect.certificates)
         publishBallot(state, { kind: 'certificate', certificate });
@@ -71,7 +71,7 @@ export function isOwnVote(state: ReplicaState, view: number, id: Hex): boolean {
 function storeVoted(state: ReplicaState, block: Digest): void {
   const entry = state.tree.get(hex(block));
   if (entry?.items == null || isOwn(state, entry)) return;
-  mark('R58');
+  mark('R60');
   const { header, signature, items } = entry;
   state.effects.push({ kind: 'store-block', block: { header, signature, items } });
 }
@@ -95,6 +95,6 @@ export function keepCertificate(state: ReplicaState, certificate: Certificate): 
 export function publishBallot(state: ReplicaState, ballot: Ballot): void {
   const large =
     ballot.kind === 'certificate' && certificateBytes(ballot.certificate) > gossipBytesMax;
-  if (large) mark('R59');
+  if (large) mark('R61');
   else state.effects.push({ kind: 'publish', topic: 'votes', bytes: ballotCodec.encode(ballot) });
 }

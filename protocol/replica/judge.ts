@@ -8,15 +8,21 @@ import { accept, ignore, reject, type Verdict } from '../errors.ts';
 import { admitJob } from '../job/admit.ts';
 import { type SignedJob, signedJobCodec } from '../job/job.ts';
 import { type SignedStatement, signedStatementCodec, statementMessage } from '../job/statement.ts';
+import { itemsRoot } from '../ledger/block.ts';
 import type { LedgerRules } from '../ledger/chain.ts';
 import { type Header, type Proposal, proposalCodec, proposalMessage } from '../ledger/header.ts';
 import type { Topic } from './input.ts';
-import { type Ballot, ballotCodec } from './wire.ts';
+import { type Ballot, ballotCodec, pushedBlockCodec } from './wire.ts';
 
 /** What a gossip message says. */
 export type GossipMessage =
   | { readonly topic: 'jobs'; readonly signed: SignedJob }
-  | { readonly topic: 'proposals'; readonly proposal: Proposal }
+  | {
+      readonly topic: 'proposals';
+      readonly proposal: Proposal;
+      /** The body, where the leader pushes it. */
+      readonly items: readonly Uint8Array[] | null;
+    }
   | { readonly topic: 'votes'; readonly ballot: Ballot }
   | { readonly topic: 'statements'; readonly signed: SignedStatement };
 
@@ -40,7 +46,11 @@ function decodeGossip(topic: Topic, bytes: Uint8Array): GossipMessage | null {
     }
     case 'proposals': {
       const proposal = tryDecode(proposalCodec, bytes);
-      return proposal === null ? null : { topic, proposal };
+      if (proposal !== null) return { topic, proposal, items: null };
+      const pushed = tryDecode(pushedBlockCodec, bytes);
+      if (pushed === null) return null;
+      const { header, signature, items } = pushed.block;
+      return { topic, proposal: { header, signature, rests: [] }, items };
     }
     case 'votes': {
       const ballot = tryDecode(ballotCodec, bytes);
@@ -59,7 +69,7 @@ const epochNow = 0;
 /**
  * Rejects what is false whatever else the judge may learn, ignores what is for another time, and
  * accepts the rest.
- * @see spec/protocol/replica.md R1 to R10
+ * @see spec/protocol/replica.md R1 to R11
  */
 export function judgeGossip(topic: Topic, bytes: Uint8Array, rules: LedgerRules): Verdict {
   const message = readGossip(topic, bytes);
@@ -70,12 +80,22 @@ export function judgeGossip(topic: Topic, bytes: Uint8Array, rules: LedgerRules)
       return admitJob(message.signed, { network, seats: genesis.seats.length, suite });
     }
     case 'proposals':
-      return judgeHeader(message.proposal.header, message.proposal.signature, rules);
+      return judgeProposal(message.proposal, message.items, rules);
     case 'votes':
       return judgeBallot(message.ballot, rules);
     case 'statements':
       return judgeStatement(message.signed, rules);
   }
+}
+
+function judgeProposal(
+  { header, signature }: Proposal,
+  items: readonly Uint8Array[] | null,
+  rules: LedgerRules,
+): Verdict {
+  const verdict = judgeHeader(header, signature, rules);
+  if (verdict.verdict !== 'accept' || items === null) return verdict;
+  return sameBytes(itemsRoot(items), header.itemsRoot) ? accept : refuse('R11', 'PROPOSAL_BODY');
 }
 
 /** Judges a header and its leader's signature. */

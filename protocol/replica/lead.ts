@@ -12,6 +12,7 @@ import { offeredItems, openJobs } from './offer.ts';
 import { removeStatement } from './pool.ts';
 import type { ReplicaState, TreeEntry } from './state.ts';
 import { addOwnBlock, chainAt } from './tree.ts';
+import { pushedBlockCodec } from './wire.ts';
 
 /** Certificates that an announcement names: the parent's, and the Skips next to the block. */
 const restCountMax = 1_024;
@@ -21,14 +22,14 @@ type Lead = Extract<EngineEffect, { kind: 'lead' }>;
 /**
  * Remembers that we lead a view; the block is made when its time has come. A later word about the
  * same view names a better parent, which counts unless the block is made.
- * @see spec/protocol/replica.md R39
+ * @see spec/protocol/replica.md R40
  */
 export function takeLead(state: ReplicaState, { view, parent, notar, skips }: Lead): void {
   if (state.proposed.has(view)) {
-    mark('R40');
+    mark('R41');
     return;
   }
-  mark('R39');
+  mark('R40');
   // The list is a hint for those who lack them: a long outage must not make it too long to send.
   const nearest = skips.slice(-(restCountMax - 1));
   const rests = [...(notar === null ? [] : [notar]), ...nearest].map((certificate) =>
@@ -56,12 +57,12 @@ export function proposalDueAt(state: ReplicaState): number | null {
 /**
  * Makes the block of the view that we lead, if it is due. It is announced once consensus has taken
  * it and our own vote for it is logged.
- * @see spec/protocol/replica.md R41, R42
+ * @see spec/protocol/replica.md R42, R43
  */
 export function proposeDue(state: ReplicaState): TreeEntry | null {
   const { leadership } = state;
   if (leadership !== null && leadership.view !== state.engine.view) {
-    mark('R41');
+    mark('R42');
     state.leadership = null;
     return null;
   }
@@ -72,7 +73,7 @@ export function proposeDue(state: ReplicaState): TreeEntry | null {
   assert(seat !== null && keys !== null, 'only a seat leads');
   assert(!state.proposed.has(leadership.view), 'one proposal a view');
   const parent = chainAt(state, leadership.parent.id)!;
-  mark('R42');
+  mark('R43');
   const { epoch } = parent.header;
   const { view, rests } = leadership;
   const parentBeacon = parent.header.beacon as Digest;
@@ -91,11 +92,25 @@ export function proposeDue(state: ReplicaState): TreeEntry | null {
   return addOwnBlock(state, block, rests, draft.chain, parent.header.view);
 }
 
-/** Announces a block by its header; its body is there for whoever asks. */
+/** Bytes of a block that is pushed whole: larger bodies are asked for, from whoever has them. */
+const pushedBytesMax = 32_768;
+
+/**
+ * Announces a block by its header. A small body goes ahead of it: whoever had to ask for it would
+ * be two hops late.
+ * @see spec/protocol/replica.md R45
+ */
 export function announce(state: ReplicaState, entry: TreeEntry): void {
-  const { header, signature, rests } = entry;
-  const bytes = proposalCodec.encode({ header, signature, rests });
-  state.effects.push({ kind: 'publish', topic: 'proposals', bytes });
+  const { header, signature, rests, items } = entry;
+  const publish = (bytes: Uint8Array): void => {
+    state.effects.push({ kind: 'publish', topic: 'proposals', bytes });
+  };
+  const bodyBytes = (items ?? []).reduce((sum, item) => sum + item.length + 5, 0);
+  if (items !== null && items.length > 0 && bodyBytes + 1_024 <= pushedBytesMax) {
+    mark('R45');
+    publish(pushedBlockCodec.encode({ block: { header, signature, items } }));
+  }
+  publish(proposalCodec.encode({ header, signature, rests }));
 }
 
 // What can be seen to have no place on any chain; the rest may fit a later block or another fork.
@@ -109,7 +124,7 @@ const hopeless = new Set([
 function dropHopeless(state: ReplicaState, left: ReturnType<typeof draftBlock>['left']): void {
   for (const { item, code } of left)
     if (item.kind === 'statement' && hopeless.has(code)) {
-      mark('R43');
+      mark('R44');
       removeStatement(state.pool, hex(messageHash(item.signed)));
     }
 }

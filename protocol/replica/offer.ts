@@ -18,7 +18,7 @@ const offeredStatementCountMax = 2 * blockItemCountMax;
 /**
  * Why a job cannot wait here for its order, or null. Its signature has been judged. Anybody can
  * sign jobs: only one that the chain could order now is kept, so that junk costs its author money.
- * @see spec/protocol/replica.md R34, R35
+ * @see spec/protocol/replica.md R35, R36
  */
 export function jobFault(state: ReplicaState, { job }: SignedJob, own: boolean): string | null {
   const { final } = state;
@@ -88,10 +88,10 @@ function isPlaceable(cursor: StateCursor, signed: SignedStatement): boolean {
 /**
  * What a leader offers to a block on `parent`: statements first, because running jobs end before
  * new ones begin. What could not have a place is left out before any signature is checked.
- * @see spec/protocol/replica.md R38
+ * @see spec/protocol/replica.md R39
  */
 export function offeredItems(pool: Pool, parent: ChainState): readonly BlockItem[] {
-  mark('R38');
+  mark('R39');
   const cursor = new StateCursor(parent.map);
   const items: BlockItem[] = [];
   for (const { signed } of pool.statements.values()) {

@@ -55,7 +55,7 @@ export function step(state: ReplicaState, input: Input): Stepped {
  * it was set back.
  */
 function rebase(state: ReplicaState, now: number): void {
-  mark('R56');
+  mark('R58');
   const { repeatMs, retryMs } = state.rules;
   state.repeatAt = Math.min(state.repeatAt, now + repeatMs);
   state.viewSaidAt = Math.min(state.viewSaidAt, now);
@@ -81,7 +81,7 @@ function take(state: ReplicaState, input: Input): void {
     case 'executed': {
       const held = state.duties.get(input.key);
       if (held === undefined || held.outcome !== null) return;
-      mark('R52');
+      mark('R54');
       held.outcome = input.outcome;
       followDuties(state);
       return;
@@ -95,7 +95,7 @@ function takeJob(state: ReplicaState, signed: SignedJob): void {
   const code = jobFault(state, signed, true);
   const inserted = code === null ? insertJob(state.pool, signed, true) : 'full';
   if (inserted !== 'full') {
-    mark('R34');
+    mark('R35');
     publishJob(state, signed);
     return;
   }
@@ -114,7 +114,7 @@ function hear(state: ReplicaState, { topic, bytes }: Extract<Input, { kind: 'hea
     case 'jobs':
       if (jobFault(state, message.signed, false) === null)
         insertJob(state.pool, message.signed, false);
-      else mark('R35');
+      else mark('R36');
       return;
     case 'statements':
       hearStatement(state, message.signed);
@@ -123,14 +123,14 @@ function hear(state: ReplicaState, { topic, bytes }: Extract<Input, { kind: 'hea
       hearBallot(state, message.ballot);
       return;
     case 'proposals':
-      hearProposal(state, message.proposal);
+      hearProposal(state, message.proposal, message.items);
       return;
   }
 }
 
 function hearStatement(state: ReplicaState, signed: SignedStatement): void {
-  if (isOrdered(new StateCursor(state.final.map), signed)) mark('R37');
-  else if (insertStatement(state.pool, signed) === 'new') mark('R36');
+  if (isOrdered(new StateCursor(state.final.map), signed)) mark('R38');
+  else if (insertStatement(state.pool, signed) === 'new') mark('R37');
 }
 
 function hearBallot(state: ReplicaState, ballot: Ballot): void {
@@ -139,11 +139,15 @@ function hearBallot(state: ReplicaState, ballot: Ballot): void {
   else runEngine(state, { kind: 'certificate', now, certificate: ballot.certificate });
 }
 
-/** @see spec/protocol/replica.md R22 */
-function hearProposal(state: ReplicaState, proposal: Proposal): void {
+/** @see spec/protocol/replica.md R23 */
+function hearProposal(
+  state: ReplicaState,
+  proposal: Proposal,
+  items: readonly Uint8Array[] | null,
+): void {
   const { header, rests } = proposal;
   const { view } = header;
-  arrive(state, [{ ...proposal, items: null, from: state.source, sure: false }]);
+  arrive(state, [{ ...proposal, items, from: state.source, sure: false }]);
   const id = blockId(header);
   const entry = state.tree.get(id);
   const kept = entry !== undefined || state.orphans.has(id);
@@ -151,7 +155,7 @@ function hearProposal(state: ReplicaState, proposal: Proposal): void {
   if (entry !== undefined && follows(state.engine, entry.ref)) return;
   const missing = rests.filter((rest) => !state.certificates.has(hex(rest)));
   if (missing.length === 0) return;
-  mark('R22');
+  mark('R23');
   wantCertificates(state, missing, { about: id, view, from: state.source });
 }
 
@@ -182,7 +186,7 @@ function recall(state: ReplicaState): void {
     const entry = state.tree.get(id);
     const block = id === state.finalRef.id ? state.finalRef : entry?.ref;
     if (block === undefined || state.engine.blocks.get(id)?.validated) continue;
-    mark('R20');
+    mark('R21');
     runEngine(state, { kind: 'announced', now, block });
     if (entry === undefined || entry.validated) runEngine(state, { kind: 'validated', now, id });
   }
@@ -229,7 +233,7 @@ function propose(state: ReplicaState): boolean {
   // Only with our vote for it logged: that vote keeps us from proposing twice after a new start.
   if (isOwnVote(state, view, id)) announce(state, own);
   else {
-    mark('R57');
+    mark('R59');
     state.tree.delete(id);
   }
   return true;
@@ -238,17 +242,17 @@ function propose(state: ReplicaState): boolean {
 function tellBusy(state: ReplicaState): void {
   const busy = isBusy(state);
   if (busy === state.busy) return;
-  mark('R53');
+  mark('R55');
   state.busy = busy;
   runEngine(state, { kind: 'busy', now: state.now, busy });
 }
 
 /**
  * Announces again what the chain has not ordered: gossip loses messages, and tells nobody.
- * @see spec/protocol/replica.md R54
+ * @see spec/protocol/replica.md R56
  */
 function repeatAll(state: ReplicaState): void {
-  mark('R54');
+  mark('R56');
   state.repeatAt = state.now + state.rules.repeatMs;
   repeatStatements(state);
   for (const { signed, own } of state.pool.jobs.values()) if (own) publishJob(state, signed);
@@ -267,12 +271,12 @@ function repeatViewAt({ engine, rules, viewSaidAt }: ReplicaState): number | nul
 
 /**
  * Says again what we have to say in a view that goes on for long, and what let us into it.
- * @see spec/protocol/replica.md R55
+ * @see spec/protocol/replica.md R57
  */
 function repeatView(state: ReplicaState): void {
   const at = repeatViewAt(state);
   if (at === null || at > state.now) return;
-  mark('R55');
+  mark('R57');
   state.viewSaidAt = state.now;
   const { view, entry, finalCertificate, own } = state.engine;
   const isFinal = (finalCertificate?.view ?? 0) >= (entry?.view ?? 0);

@@ -12,12 +12,12 @@ export function serveFromMemory(state: ReplicaState, request: SyncRequest): Sync
     case 'block': {
       const entry = state.tree.get(hex(request.hash));
       if (entry === undefined || entry.items === null) return null;
-      mark('R61');
+      mark('R63');
       const { header, signature, items } = entry;
       return { kind: 'block', block: { header, signature, items } };
     }
     case 'certificates': {
-      mark('R62');
+      mark('R64');
       const certificates: Certificate[] = [];
       let bytes = 0;
       for (const id of request.ids) {
@@ -31,7 +31,7 @@ export function serveFromMemory(state: ReplicaState, request: SyncRequest): Sync
     }
     case 'final':
       if (request.from <= state.final.header.height) return null;
-      mark('R63');
+      mark('R65');
       return { kind: 'final', blocks: [], certificate: null };
   }
 }

@@ -55,18 +55,18 @@ export type Arrival = {
 
 /**
  * Takes a header in. Returns the entries that consensus has to hear of, parents first.
- * @see spec/protocol/replica.md R11 to R16
+ * @see spec/protocol/replica.md R12 to R17
  */
 export function takeBlock(state: ReplicaState, arrival: Arrival): readonly TreeEntry[] {
   const { header } = arrival;
   if (header.height <= state.finalRef.height || header.view <= state.finalRef.view) {
-    mark('R11');
+    mark('R12');
     return [];
   }
   const id = blockId(header);
   const known = state.tree.get(id) ?? state.orphans.get(id);
   if (known !== undefined) {
-    mark('R12');
+    mark('R13');
     takeBody(state, id, known, arrival.items);
     return [];
   }
@@ -76,7 +76,7 @@ export function takeBlock(state: ReplicaState, arrival: Arrival): readonly TreeE
     const count = state.unsure.get(view) ?? 0;
     const farthest = state.engine.view + windowViews(state.rules.engine.seats);
     if (count >= blocksKeptMax || view > farthest) {
-      mark('R13');
+      mark('R14');
       return [];
     }
     state.unsure.set(view, count + 1);
@@ -116,7 +116,7 @@ function enter(
   parentView: number,
   items: readonly Uint8Array[] | null,
 ): TreeEntry {
-  mark('R15');
+  mark('R16');
   const { header } = announced;
   const ref = blockRef(header, id, parentView);
   const entry: TreeEntry = { ...announced, ref, chain: null, fault: null, validated: false };
@@ -134,7 +134,7 @@ function keepOrphan(
   const { header, id } = orphan;
   // Its parent would have to be our final block, and is not.
   if (header.height <= state.finalRef.height + 1) return;
-  mark('R14');
+  mark('R15');
   state.orphans.set(id, orphan);
   takeBody(state, id, orphan, items);
   wantParent(state, orphan);
@@ -158,26 +158,31 @@ function wantParent(state: ReplicaState, { header, from, sure }: Orphan): void {
 
 /**
  * Asks for what came in too early to be asked for, when its view has come near.
- * @see spec/protocol/replica.md R21
+ * @see spec/protocol/replica.md R22
  */
 export function wantReached(state: ReplicaState): void {
   if (state.reachedView === state.engine.view) return;
   state.reachedView = state.engine.view;
-  mark('R21');
+  mark('R22');
   for (const entry of state.tree.values()) if (entry.items === null) wantBody(state, entry);
   for (const orphan of state.orphans.values()) wantParent(state, orphan);
 }
+
+const emptyBody: readonly Uint8Array[] = [];
+const emptyRoot = itemsRoot(emptyBody);
 
 function takeBody(
   state: ReplicaState,
   id: Hex,
   holder: TreeEntry | Orphan,
-  items: readonly Uint8Array[] | null,
+  given: readonly Uint8Array[] | null,
 ): void {
+  // An empty body is known by its root: nobody needs to be asked for it.
+  const items = given ?? (sameBytes(holder.header.itemsRoot, emptyRoot) ? emptyBody : null);
   if (items === null) return;
   // A body that does not belong to the header says nothing about the block: it is asked for again.
   if (holder.items === null && sameBytes(itemsRoot(items), holder.header.itemsRoot)) {
-    mark('R16');
+    mark('R17');
     holder.items = items;
   }
   if (holder.items !== null) state.wanted.delete(`block/${id}`);
@@ -186,7 +191,7 @@ function takeBody(
 /**
  * Applies every block whose parent is applied, and returns those that are newly valid by the
  * clock too. A block from the future is held, not refused.
- * @see spec/protocol/replica.md R17 to R19
+ * @see spec/protocol/replica.md R18 to R20
  */
 export function applyReady(state: ReplicaState): readonly TreeEntry[] {
   const valid: TreeEntry[] = [];
@@ -196,11 +201,11 @@ export function applyReady(state: ReplicaState): readonly TreeEntry[] {
     if (entry.chain === null) apply(state, entry);
     if (entry.chain === null || entry.validated) continue;
     if (entry.header.timeMs > state.now + slack) {
-      mark('R18');
+      mark('R19');
       continue;
     }
     if (!parentValidated(state, entry)) continue;
-    mark('R19');
+    mark('R20');
     entry.validated = true;
     valid.push(entry);
   }
@@ -216,7 +221,7 @@ function apply(state: ReplicaState, entry: TreeEntry): void {
     entry.chain = applied.chain;
     return;
   }
-  mark('R17');
+  mark('R18');
   entry.fault = applied.code;
   const notice = {
     kind: 'block-refused',

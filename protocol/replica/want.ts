@@ -74,22 +74,22 @@ function want(state: ReplicaState, request: SyncRequest, need: Need): void {
 
 /**
  * Asks every question that is due, and forgets those whose answer nobody needs any more.
- * @see spec/protocol/replica.md R25, R26, R27
+ * @see spec/protocol/replica.md R26, R27, R28
  */
 export function askDue(state: ReplicaState): void {
   for (const [key, wanted] of state.wanted) {
     if (isNeedless(state, wanted)) {
-      mark('R27');
+      mark('R28');
       if (wanted.out !== null) state.asked.delete(wanted.out);
       state.wanted.delete(key);
       continue;
     }
     if (wanted.at > state.now) continue;
     if (wanted.out !== null) {
-      mark('R26');
+      mark('R27');
       state.asked.delete(wanted.out);
     }
-    mark('R25');
+    mark('R26');
     wanted.out = state.nextId++;
     wanted.at = state.now + lostRetryCount * state.rules.retryMs;
     state.asked.set(wanted.out, key);

@@ -72,6 +72,13 @@ export const sealedBlockCodec: Codec<SealedBlock> = codec(
   sealedBlockShape,
 );
 
+/** A whole block as its leader pushes it by gossip, where it is small enough. */
+export const pushedBlockCodec: Codec<{ readonly block: SealedBlock }> = codec(
+  'pushed block',
+  gossipBytesMax,
+  struct({ block: sealedBlockShape }),
+);
+
 const responseShape = union({
   block: struct({ block: nullable(sealedBlockShape) }),
   certificates: struct({ certificates: list(certificateShape, 1_024) }),

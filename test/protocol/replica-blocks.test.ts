@@ -17,7 +17,7 @@ import {
 import { simulatedJob } from '../simulation/network.ts';
 import { reachEveryLine } from '../support/lines.ts';
 
-reachEveryLine('replica', linesBut(11, 30));
+reachEveryLine('replica', linesBut(12, 31));
 
 const lab = laboratory(4);
 const { genesis, leader, block, certificate } = lab;

@@ -23,7 +23,7 @@ import { laboratory, linesBut, lone, type Made, only } from '../simulation/lone.
 import { simulatedJob } from '../simulation/network.ts';
 import { reachEveryLine } from '../support/lines.ts';
 
-reachEveryLine('replica', linesBut(44, 52));
+reachEveryLine('replica', linesBut(46, 54));
 
 const lab = laboratory(7);
 const { network, genesis, block } = lab;

@@ -20,7 +20,7 @@ import { laboratory, linesBut, lone, type Made, only } from '../simulation/lone.
 import { simulatedJob, strangerJob } from '../simulation/network.ts';
 import { reachEveryLine } from '../support/lines.ts';
 
-reachEveryLine('replica', linesBut(31, 43));
+reachEveryLine('replica', linesBut(32, 44));
 
 const lab = laboratory(4);
 const { network, genesis, leader, block, certificate } = lab;

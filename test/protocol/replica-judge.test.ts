@@ -17,7 +17,7 @@ import { laboratory, linesBut } from '../simulation/lone.ts';
 import { simulatedJob } from '../simulation/network.ts';
 import { reachEveryLine } from '../support/lines.ts';
 
-reachEveryLine('replica', linesBut(1, 10));
+reachEveryLine('replica', linesBut(1, 11));
 
 const topics: readonly Topic[] = ['jobs', 'proposals', 'votes', 'statements'];
 const lab = laboratory(4);

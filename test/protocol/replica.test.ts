@@ -21,7 +21,7 @@ import { laboratory, linesBut, lone, type Made, only } from '../simulation/lone.
 import { simulatedJob } from '../simulation/network.ts';
 import { reachEveryLine } from '../support/lines.ts';
 
-reachEveryLine('replica', linesBut(53, 66));
+reachEveryLine('replica', linesBut(55, 68));
 
 const lab = laboratory(4);
 const { network, genesis, leader, block, certificate } = lab;

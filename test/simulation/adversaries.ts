@@ -7,12 +7,13 @@ import { signedStatementCodec, statementMessage } from '../../protocol/job/state
 import {
   type Header,
   headerHash,
+  type Proposal,
   proposalCodec,
   proposalMessage,
 } from '../../protocol/ledger/header.ts';
 import type { Topic } from '../../protocol/replica/input.ts';
 import { readGossip } from '../../protocol/replica/judge.ts';
-import { ballotCodec, type SealedBlock } from '../../protocol/replica/wire.ts';
+import { ballotCodec, pushedBlockCodec, type SealedBlock } from '../../protocol/replica/wire.ts';
 import type { SimulatedNetwork } from './network.ts';
 
 /**
@@ -42,6 +43,7 @@ export function adversary(
   keys: SeatKeys,
 ): Adversary | null {
   if (role === 'forging') return forger(keys);
+  if (role === 'withholding') return withholder;
   return role === 'equivocating' ? equivocator(network, keys) : null;
 }
 
@@ -49,16 +51,34 @@ function resealed(header: Header, keys: SeatKeys): Omit<SealedBlock, 'items'> {
   return { header, signature: keys.sign(proposalMessage(header)) };
 }
 
+/** Announces headers, and never lets go of a body. */
+const withholder: Adversary = {
+  speak: (topic, bytes) => {
+    const message = topic === 'proposals' ? readGossip(topic, bytes) : null;
+    return message?.topic === 'proposals' && message.items !== null ? [] : [bytes];
+  },
+  twins: new Map(),
+};
+
+/** An announcement, or a pushed block, with another header. */
+function announced(
+  block: Omit<SealedBlock, 'items'>,
+  { items, proposal }: { items: readonly Uint8Array[] | null; proposal: Proposal },
+): Uint8Array {
+  if (items !== null) return pushedBlockCodec.encode({ block: { ...block, items } });
+  return proposalCodec.encode({ ...block, rests: proposal.rests });
+}
+
 function forger(keys: SeatKeys): Adversary {
   const twins = new Map<Hex, { block: Omit<SealedBlock, 'items'>; of: Hex }>();
   const speak: Speech = (topic, bytes) => {
     const message = topic === 'proposals' ? readGossip(topic, bytes) : null;
     if (message?.topic !== 'proposals') return [bytes];
-    const { header, rests } = message.proposal;
+    const { header } = message.proposal;
     const stateRoot = hash('dev', 'another state', header.stateRoot);
     const block = resealed({ ...header, stateRoot }, keys);
     twins.set(hex(headerHash(block.header)), { block, of: hex(headerHash(header)) });
-    return [proposalCodec.encode({ ...block, rests })];
+    return [announced(block, message)];
   };
   return { speak, twins };
 }
@@ -76,12 +96,12 @@ function equivocator(network: SimulatedNetwork, keys: SeatKeys): Adversary {
     if (message?.topic === 'votes' && message.ballot.kind === 'vote')
       return otherVote(message.ballot.vote, twinOf, network, keys);
     if (message?.topic === 'proposals') {
-      const { header, rests } = message.proposal;
+      const { header } = message.proposal;
       const block = resealed({ ...header, timeMs: header.timeMs + 1 }, keys);
       const [of, twin] = [hex(headerHash(header)), headerHash(block.header)];
       twins.set(hex(twin), { block, of });
       twinOf.set(of, twin);
-      return proposalCodec.encode({ ...block, rests });
+      return announced(block, message);
     }
     if (message?.topic === 'statements' && message.signed.statement.kind === 'commit') {
       const { statement } = message.signed;

@@ -97,7 +97,7 @@ export function anwansi(words: readonly string[], options: StartOptions): Promis
 }
 
 /** The one JSON document on standard output: anything else there makes it throw. */
-export function documentOf({ out }: Ended) {
+export function documentOf({ out }: Pick<Ended, 'out'>) {
   return JSON.parse(new TextDecoder().decode(out));
 }
 

@@ -45,6 +45,7 @@ import { blobBlockBytes } from '../../protocol/params.ts';
 import { type Receipt, receiptCodec } from '../../protocol/receipt/receipt.ts';
 import {
   ballotCodec,
+  pushedBlockCodec,
   type SealedBlock,
   sealedBlockCodec,
   syncRequestCodec,
@@ -337,6 +338,7 @@ export const wireTypes: readonly WireType[] = [
     }
   }),
   wireType(sealedBlockCodec, sealedBlock),
+  wireType(pushedBlockCodec, (d) => ({ block: sealedBlock(d) })),
   wireType(syncResponseCodec, (d) => {
     switch (d.below(3)) {
       case 0:
