@@ -49,6 +49,8 @@ const waveShape = struct({
   closeMs: uint(timeMsMax),
   /** Height c at which the commit phase closed, and the beacon of c + 1. */
   commitClose: nullable(uint(heightMax)),
+  /** The view of that block: views that lapse from here on count in the next draw. */
+  commitCloseView: nullable(uint(viewMax)),
   openingBeacon: nullable(fixedBytes(digestBytes)),
   /** Heights at which the reveal phase and the opening phase closed. */
   revealClose: nullable(uint(heightMax)),

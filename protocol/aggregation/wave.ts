@@ -66,6 +66,7 @@ export function drawWave(lane: LaneState, rules: LaneRules, draw: WaveDraw): Lan
     reopened: false,
     ...times,
     commitClose: null,
+    commitCloseView: null,
     openingBeacon: null,
     revealClose: null,
     closed: null,
@@ -114,6 +115,7 @@ function withSlots(lane: LaneState, seats: readonly number[]): LaneState {
 /** A block that ends, as a lane sees it. */
 export type BlockEnd = {
   readonly height: number;
+  readonly view: number;
   readonly timeMs: number;
   readonly beacon: Uint8Array;
   /** Distinct leaders of blocks above a height, up to and with this one; exact up to f + 1. */
@@ -174,7 +176,11 @@ function followPhases(lane: LaneState, rules: LaneRules, block: BlockEnd): LaneS
     if (spoken) mark('A30');
     else if (!phaseOver(wave.commitByMs, wave.base + 1, rules, block)) return lane;
     else mark('A31');
-    const waves = replaced(lane.waves, place, { ...wave, commitClose: block.height });
+    const waves = replaced(lane.waves, place, {
+      ...wave,
+      commitClose: block.height,
+      commitCloseView: block.view,
+    });
     return { ...lane, waves };
   }
   if (wave.revealClose === null) {

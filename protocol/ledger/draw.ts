@@ -84,18 +84,23 @@ export function drawWaves(cursor: StateCursor, block: BlockContext, rules: Ledge
     for (let lane = 0; lane < record.plan.lanes; lane++) {
       const state = cursor.lane(id, lane)!;
       if (!awaitsWave(state)) continue;
-      const { closed, commitClose } = currentWave(state);
+      const { closed, commitClose: height, commitCloseView: view } = currentWave(state);
       assert(closed === block.parent.height, 'a lane waits one block for its next wave');
       mark('L20');
       const wave = state.waves.length;
       const before = cursor.recent(block.parent.height - 1);
-      assert(before !== null && commitClose !== null, 'a wave that closed had closed its commits');
-      // A close that the state has forgotten lies thousands of blocks back.
-      const close = cursor.recent(commitClose) ?? before;
+      assert(
+        before !== null && height !== null && view !== null,
+        'a wave closes after its commits',
+      );
       const draw = {
         base: block.parent.height,
         drawId: waveDrawId(block, wave, rules),
-        skippedViews: skippedWaveViews({ next: block, parent: before, commitClose: close }),
+        skippedViews: skippedWaveViews({
+          next: block,
+          parent: before,
+          commitClose: { height, view },
+        }),
         order: permutation(block, wave, rules),
       };
       cursor.setLane(id, lane, drawWave(state, rulesOfLane(record, rules, lane), draw));

@@ -27,6 +27,7 @@ export function endLanes(cursor: StateCursor, block: BlockContext, rules: Ledger
       const enough = laneRules.faulty + 1;
       const after = endBlock(before, laneRules, {
         height: block.height,
+        view: block.view,
         timeMs: block.timeMs,
         beacon: block.beacon,
         leadersSince: (height) => leadersSince(cursor, block, height, enough),

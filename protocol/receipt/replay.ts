@@ -95,6 +95,7 @@ function endedBlock(lane: LaneState, question: ReplayQuestion, height: number): 
   const isBase = closed.waves[place + 1]?.base === height;
   const block = (timeMs: number): BlockEnd => ({
     height,
+    view: 0, // Of c alone it matters, for the next draw, and that takes it from the header of c.
     timeMs,
     beacon: question.beaconAt(height) ?? zeroDigest,
     leadersSince: () => rules.faulty + 1,

@@ -28,5 +28,3 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8])('three liars, network %i', async () => {
     place.remove();
   }
 });
-
-// A program that never returns on a network whose seats give up after 10 s, as users meet it.

@@ -295,6 +295,7 @@ test('a lane ends, whatever its seats do and whoever leads', () => {
         timeMs += 4_000;
         lane = endBlock(lane, rules, {
           height,
+          view: height,
           timeMs,
           beacon: hash('beacon', height),
           leadersSince: (since) => Math.min(height - since, leaders),

@@ -280,7 +280,7 @@ describe('waves', () => {
       const wave = { ...lane.waves[0]!, revealClose: 12 };
       const full = { ...lane, waves: [wave], slots: Array.from({ length: slots }, () => blank) };
       const block = { height: 20, timeMs: wave.closeMs, beacon: hash('beacon') };
-      return endBlock(full, rules, { ...block, leadersSince: () => 7 }).outcome;
+      return endBlock(full, rules, { ...block, view: block.height, leadersSince: () => 7 }).outcome;
     };
     expect(closedWith(laneSlotCountMax - 7)).toBe('open');
     expect(closedWith(laneSlotCountMax - 6)).toBe('expired');
@@ -293,7 +293,13 @@ describe('waves', () => {
     const wave = {
       ...scene.lane.waves[0]!,
       ...{ base: 2 ** 48, skippedViews: 2 ** 48, commitByMs: 2 ** 48, revealByMs: 2 ** 48 },
-      ...{ closeMs: 2 ** 48, commitClose: 2 ** 48, openingBeacon: digest, revealClose: 2 ** 48 },
+      ...{
+        closeMs: 2 ** 48,
+        commitClose: 2 ** 48,
+        commitCloseView: 2 ** 48,
+        openingBeacon: digest,
+        revealClose: 2 ** 48,
+      },
       closed: 2 ** 48,
     };
     const slot: Slot = {

@@ -5,7 +5,7 @@ import { hex } from '../../protocol/brand.ts';
 import { certificateId } from '../../protocol/consensus/message.ts';
 import { hash } from '../../protocol/crypto/hash.ts';
 import type { Effect } from '../../protocol/replica/effect.ts';
-import type { SealedBlock } from '../../protocol/replica/wire.ts';
+import { pushedBlockCodec, type SealedBlock } from '../../protocol/replica/wire.ts';
 import {
   type Laboratory,
   laboratory,
@@ -20,7 +20,12 @@ import { reachEveryLine } from '../support/lines.ts';
 reachEveryLine('replica', linesBut(12, 31));
 
 const lab = laboratory(4);
-const { genesis, leader, block, certificate } = lab;
+const { genesis, leader, certificate } = lab;
+/** Every block orders a job, so that it has a body that must be asked for. */
+const block: Laboratory['block'] = (parent, view, choice = {}) => {
+  const signed = simulatedJob(lab.network, genesis.header, { nonce: BigInt(view) });
+  return lab.block(parent, view, { items: [{ kind: 'job', signed }], ...choice });
+};
 const slackMs = lab.network.rules.genesis.parameters.clockSlackMs;
 
 const asked = (effects: readonly Effect[]): string[] =>
@@ -32,9 +37,10 @@ const notarized = (effects: readonly Effect[]): string[] =>
 const key = ({ hash: id }: Made): string => `block/${hex(id)}`;
 
 /** Blocks of views 1, 2, …, each on the one before. */
-function chainOf(count: number, { block: make, genesis: first }: Laboratory = lab): Made[] {
+function chainOf(count: number): Made[] {
   const blocks: Made[] = [];
-  for (let view = 1; view <= count; view++) blocks.push(make(blocks.at(-1)?.chain ?? first, view));
+  for (let view = 1; view <= count; view++)
+    blocks.push(block(blocks.at(-1)?.chain ?? genesis, view));
   return blocks;
 }
 const stretchOf = (blocks: readonly Made[]) =>
@@ -58,14 +64,32 @@ describe('a proposal', () => {
   });
 
   test('brings its jobs to disk before it is voted for, and its body too', () => {
-    const signed = simulatedJob(lab.network, genesis.header);
-    const made = block(genesis, 1, { items: [{ kind: 'job', signed }] });
+    const made = block(genesis, 1);
     expect(made.sealed.items).toHaveLength(1);
     const kinds = lone(lab, { seat: leader(2) })
       .shown(made)
       .map(({ kind }) => kind)
       .filter((kind) => /^(log|store)|publish/.test(kind));
     expect(kinds).toEqual(['store-job', 'store-block', 'log-vote', 'publish']);
+  });
+
+  test('with an empty body, or a body that is pushed, needs no question', () => {
+    const empty = lab.block(genesis, 1);
+    const one = lone(lab, { seat: leader(2) });
+    const heard = one.hear('proposals', empty.proposal);
+    expect([asked(heard), notarized(heard)]).toEqual([[], [hex(empty.hash)]]);
+
+    const [first] = chainOf(1) as [Made];
+    const pushed = pushedBlockCodec.encode({ block: first.sealed });
+    const two = lone(lab, { seat: leader(2) });
+    const pushedHere = two.hear('proposals', pushed);
+    expect([asked(pushedHere), notarized(pushedHere)]).toEqual([[], [hex(first.hash)]]);
+    expect(asked(two.hear('proposals', first.proposal))).toEqual([]);
+    // A body that comes after its header answers the question that is out.
+    const three = lone(lab, { seat: leader(2) });
+    expect(asked(three.hear('proposals', first.proposal))).toHaveLength(1);
+    expect(notarized(three.hear('proposals', pushed))).toEqual([hex(first.hash)]);
+    expect(three.state().wanted.size).toBe(0);
   });
 
   test('with a body of other items stays asked for', () => {
@@ -288,7 +312,7 @@ describe('an answer', () => {
     one.answer(key(first), { kind: 'certificates', certificates: [] });
     one.tick(300);
     one.answer(key(first), { kind: 'block', block: first.sealed });
-    expect(one.state().tree.size).toBe(1);
+    expect(one.state().tree.get(hex(first.hash))?.validated).toBe(true);
     expect(one.feed({ kind: 'answered', id: 9_999, response: null })).toHaveLength(1);
   });
 

@@ -11,9 +11,9 @@ import {
   signedStatementCodec,
   statementMessage,
 } from '../../protocol/job/statement.ts';
-import { proposalCodec } from '../../protocol/ledger/header.ts';
 import { StateCursor } from '../../protocol/ledger/state.ts';
 import type { Effect } from '../../protocol/replica/effect.ts';
+import { readGossip } from '../../protocol/replica/judge.ts';
 import { takeLead } from '../../protocol/replica/lead.ts';
 import { pooledStatementsOfSeatMax } from '../../protocol/replica/pool.ts';
 import { laboratory, linesBut, lone, type Made, only } from '../simulation/lone.ts';
@@ -27,9 +27,10 @@ const { network, genesis, leader, block, certificate } = lab;
 const { stepMinMs, stepMaxMs, heartbeatMs } = network.rules.genesis.parameters;
 
 const proposals = (effects: readonly Effect[]) =>
-  only(effects, 'publish').flatMap(({ topic, bytes }) =>
-    topic === 'proposals' ? [proposalCodec.decode(bytes)] : [],
-  );
+  only(effects, 'publish').flatMap(({ topic, bytes }) => {
+    const message = topic === 'proposals' ? readGossip(topic, bytes) : null;
+    return message?.topic === 'proposals' && message.items === null ? [message.proposal] : [];
+  });
 const job = (nonce: bigint, change: Partial<SignedJob['job']> = {}): SignedJob =>
   simulatedJob(network, genesis.header, { nonce, ...change });
 const jobsHeard = (one: ReturnType<typeof lone>, signed: SignedJob): number => {
@@ -40,7 +41,7 @@ const jobsHeard = (one: ReturnType<typeof lone>, signed: SignedJob): number => {
 describe('finality', () => {
   test('waits for the body of a certified block, and takes its ancestors along', () => {
     const first = block(genesis, 1);
-    const second = block(first.chain, 2);
+    const second = block(first.chain, 2, { items: [{ kind: 'job', signed: job(1n) }] });
     const one = lone(lab, { seat: leader(3) });
     one.shown(first);
     one.hear('proposals', second.proposal);
@@ -288,6 +289,19 @@ describe('a leader', () => {
     expect(only(later, 'log-proposal')).toEqual([]);
     for (const { header } of proposals(later))
       expect(header).toEqual(proposals(effects)[0]!.header);
+  });
+
+  test('pushes a small body ahead of its announcement, and leaves a large one to be asked for', () => {
+    const pushes = (change: Partial<SignedJob['job']>): boolean[] => {
+      const one = lone(lab, { seat });
+      one.hear('jobs', signedJobCodec.encode(job(1n, change)));
+      return only(one.tick(stepMinMs), 'publish').flatMap(({ topic, bytes }) => {
+        const message = topic === 'proposals' ? readGossip(topic, bytes) : null;
+        return message?.topic === 'proposals' ? [message.items !== null] : [];
+      });
+    };
+    expect(pushes({})).toEqual([true, false]);
+    expect(pushes({ parameters: new Uint8Array(32_000) })).toEqual([false]);
   });
 
   test('after an outage gives chain time that catches up in steps', () => {

@@ -12,7 +12,7 @@ import {
 import { proposalCodec, proposalMessage } from '../../protocol/ledger/header.ts';
 import type { Topic } from '../../protocol/replica/input.ts';
 import { judgeGossip, readGossip } from '../../protocol/replica/judge.ts';
-import { type Ballot, ballotCodec } from '../../protocol/replica/wire.ts';
+import { type Ballot, ballotCodec, pushedBlockCodec } from '../../protocol/replica/wire.ts';
 import { laboratory, linesBut } from '../simulation/lone.ts';
 import { simulatedJob } from '../simulation/network.ts';
 import { reachEveryLine } from '../support/lines.ts';
@@ -56,6 +56,16 @@ describe('proposals', () => {
     const forged = { header: { ...header, timeMs: header.timeMs + 1 }, signature, rests: [] };
     expect(judge('proposals', proposalCodec.encode(forged))).toBe('reject PROPOSAL_SIGNATURE');
   });
+});
+
+test('pushed blocks are accepted with their own body, and with no other', () => {
+  const signed = simulatedJob(network, genesis.header);
+  const { sealed } = lab.block(genesis, 1, { items: [{ kind: 'job', signed }] });
+  const pushed = (block: typeof sealed): string =>
+    judge('proposals', pushedBlockCodec.encode({ block }));
+  expect(pushed(sealed)).toBe('accept');
+  expect(pushed({ ...sealed, items: [] })).toBe('reject PROPOSAL_BODY');
+  expect(pushed({ ...sealed, signature: new Uint8Array(64) })).toBe('reject PROPOSAL_SIGNATURE');
 });
 
 describe('votes and certificates', () => {

@@ -107,7 +107,7 @@ export class LaneScene {
     leadersSince?: (height: number) => number;
   } = {}): this {
     this.timeMs = timeMs;
-    const block = { height: this.height, timeMs, beacon, leadersSince };
+    const block = { height: this.height, view: this.height, timeMs, beacon, leadersSince };
     this.lane = endBlock(this.lane, this.rules, block);
     this.height += 1;
     return this;

@@ -169,6 +169,7 @@ const lane = (d: Draw): LaneState => ({
     ...{ base: d.int(height), drawId: d.digest(), skippedViews: d.int(view), reopened: d.flag() },
     ...{ commitByMs: d.int(time), revealByMs: d.int(time), closeMs: d.int(time) },
     commitClose: d.maybe(() => d.int(height)),
+    commitCloseView: d.maybe(() => d.int(view)),
     openingBeacon: d.maybe(() => d.digest()),
     revealClose: d.maybe(() => d.int(height)),
     closed: d.maybe(() => d.int(height)),

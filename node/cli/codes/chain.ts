@@ -76,6 +76,12 @@ export const chainCodes = [
       'Nothing to do: it is rejected.',
     ],
     [
+      'PROPOSAL_BODY',
+      'A proposal carries a body that is not the one of its header.',
+      'The leader put it together wrongly, or somebody exchanged it on the way.',
+      'Nothing to do: it is rejected.',
+    ],
+    [
       'VOTE_SUBJECT',
       'A vote is about nothing that can be voted on.',
       'Its sender runs other software, or means harm.',
