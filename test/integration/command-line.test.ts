@@ -5,6 +5,8 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { codeCatalogue } from '../../node/cli/codes.ts';
+import { explain } from '../../node/cli/commands/explain.ts';
 import { verify as verifyCommand } from '../../node/cli/commands/verify.ts';
 import { genesisCodec } from '../../protocol/ledger/genesis.ts';
 import { parseReceipt, receiptMagic } from '../../protocol/receipt/receipt.ts';
@@ -327,6 +329,16 @@ function strangersTrust(receipt: Uint8Array): string {
   const genesis = genesisCodec.decode(parseReceipt(receipt).genesis);
   return formatTrust(checkpointOf({ ...genesis, timeMs: genesis.timeMs + 1 }, devPolicy));
 }
+
+test('explain knows every code of the catalogue, in words and as a document', async () => {
+  for (const { code, meaning, cause, remedy, exitCode } of codeCatalogue) {
+    const shown = await runWords([explain], ['explain', code]);
+    expect(shown).toMatchObject({ exitCode: 0, err: '' });
+    for (const part of [code, meaning, cause, remedy]) expect(shown.out).toContain(part);
+    const { document } = await runWords([explain], ['explain', code.toLowerCase(), '--json']);
+    expect(document.data).toEqual({ code, meaning, cause, remedy, exit_code: exitCode });
+  }
+});
 
 test('standard error closed is no reason to stop either', async () => {
   const started = startAnwansi(['explain', 'USAGE'], { place: counted });
