@@ -10,7 +10,7 @@ import { startMeasured } from './network.ts';
 
 const sizes = [4, 7, 13];
 /** Delays of which a block's hops outlast the least step of chain time: hops set the pace. */
-const delaysMs = [80, 110, 140];
+const delaysMs = [140, 180, 220];
 /** What theory.md 5.1 and design.md expect of one job: p + 13 h. */
 const expectedHops = 13;
 

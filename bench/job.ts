@@ -48,8 +48,8 @@ export type MeasuredJob = {
 };
 
 /** Milliseconds after which a job is given up, and for which one network gets new ones. */
-const jobMsMax = 45_000;
-const networkMsMax = 15_000;
+const jobMsMax = 20_000;
+const networkMsMax = 12_000;
 
 /**
  * Puts jobs one after another, at different moments between two heartbeats, after one that warms

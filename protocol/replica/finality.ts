@@ -4,10 +4,10 @@ import { type Hex, hex, unhex } from '../brand.ts';
 import { tryDecode } from '../codec/codec.ts';
 import type { Certificate } from '../consensus/message.ts';
 import type { Digest } from '../crypto/hash.ts';
-import { jobId, type SignedJob } from '../job/job.ts';
+import { jobId } from '../job/job.ts';
 import { blockItemCodec } from '../ledger/block.ts';
 import { StateCursor } from '../ledger/state.ts';
-import { followDuties, forgetSaid } from './duty.ts';
+import { followDuties, forgetSaid, startDuties } from './duty.ts';
 import { isOrdered, openJobs } from './offer.ts';
 import { removeJob, removeStatement } from './pool.ts';
 import type { Certified, ReplicaState, TreeEntry } from './state.ts';
@@ -54,6 +54,9 @@ function advance(
     signature,
     items: items!,
   }));
+  // A quorum's clock says that it is time: what was held by ours is as good as valid.
+  for (const entry of path) if (!entry.validated) learn(state, entry);
+  if (!last.validated) state.recalled.push(last.ref.id);
   state.final = last.chain;
   state.finalRef = last.ref;
   state.finalCertificate = certificate;
@@ -160,16 +163,16 @@ function prunePool(state: ReplicaState): void {
       removeStatement(pool, id);
 }
 
-/** Remembers the jobs that a block orders. */
-export function learnJobs(state: ReplicaState, items: readonly Uint8Array[]): readonly SignedJob[] {
-  const learned: SignedJob[] = [];
+/** Keeps the jobs that an applied block orders, and begins the duties that it draws. */
+export function learn(state: ReplicaState, { items, chain }: TreeEntry): void {
+  assert(items !== null && chain !== null, 'what is learned is applied');
   for (const bytes of items) {
     const item = tryDecode(blockItemCodec, bytes);
     if (item === null || item.kind !== 'job') continue;
     const id = hex(jobId(item.signed.job));
     if (state.jobs.has(id)) continue;
     state.jobs.set(id, item.signed);
-    learned.push(item.signed);
+    state.effects.push({ kind: 'store-job', signed: item.signed });
   }
-  return learned;
+  startDuties(state, chain);
 }

@@ -9,16 +9,16 @@ import type { SignedStatement } from '../job/statement.ts';
 import type { Proposal } from '../ledger/header.ts';
 import { StateCursor } from '../ledger/state.ts';
 import { readAnswer } from './answer.ts';
-import { followDuties, repeatStatements, startDuties } from './duty.ts';
+import { followDuties, repeatStatements } from './duty.ts';
 import type { Effect } from './effect.ts';
-import { finalizeReady, learnJobs } from './finality.ts';
+import { finalizeReady, learn } from './finality.ts';
 import { follow, isOwnVote, publishBallot } from './follow.ts';
 import type { Input } from './input.ts';
 import { readGossip } from './judge.ts';
 import { announce, isBusy, proposalDueAt, proposeDue } from './lead.ts';
 import { isOrdered, jobFault } from './offer.ts';
 import { insertJob, insertStatement } from './pool.ts';
-import type { ReplicaState, TreeEntry, Wanted } from './state.ts';
+import type { ReplicaState, Wanted } from './state.ts';
 import {
   type Arrival,
   applyReady,
@@ -202,6 +202,7 @@ export function settle(state: ReplicaState): void {
     assert(round < settleRoundMax, 'an input is dealt with at some time');
     recall(state);
     const valid = applyReady(state);
+    // What a valid block brings is kept and begun before anything is signed about it.
     for (const entry of valid) learn(state, entry);
     for (const entry of valid)
       runEngine(state, { kind: 'validated', now: state.now, id: entry.ref.id });
@@ -215,13 +216,6 @@ export function settle(state: ReplicaState): void {
   repeatView(state);
   askDue(state);
   state.effects.push({ kind: 'wake', at: nextWakeAt(state) });
-}
-
-/** What a valid block brings is kept and begun before anything is signed about it. */
-function learn(state: ReplicaState, entry: TreeEntry): void {
-  for (const signed of learnJobs(state, entry.items!))
-    state.effects.push({ kind: 'store-job', signed });
-  startDuties(state, entry.chain!);
 }
 
 function propose(state: ReplicaState): boolean {

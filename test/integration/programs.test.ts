@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { countWords, renderedWords, writeWords } from '../fixtures/programs/words.ts';
 import { anwansi, type Ended, newPlace } from '../support/anwansi-process.ts';
 
-const patienceMs = 300_000;
+const patienceMs = 600_000;
 const place = newPlace();
 const file = (name: string): string => join(place.directory, name);
 let primesJob: Promise<Ended>;

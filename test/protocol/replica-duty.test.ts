@@ -170,6 +170,19 @@ function restartOf(final: ChainState, statements: readonly SignedStatement[]) {
   };
 }
 
+test('a replica whose clock is slow follows the others, and does its duty', () => {
+  const one = lone(lab, { seat, startMs: network.startMs - 10_000 });
+  const effects = [...one.settle(ordered), ...one.settle(drawn)];
+  expect(one.state().finalRef.height).toBe(2);
+  expect(only(effects, 'log-vote').filter(({ vote }) => vote.kind === 'notar')).toEqual([]);
+  expect(only(effects, 'store-job')).toHaveLength(1);
+  expect(one.state().engine.blocks.get(hex(drawn.hash))?.validated).toBe(true);
+  const [execute] = only(effects, 'execute');
+  const { key } = execute!.duty;
+  const done = one.feed({ kind: 'executed', key, outcome: outcomeOf(execute!.duty) });
+  expect(logged(done)).toEqual(['commit']);
+});
+
 describe('after a stop', () => {
   const committed = () => {
     const { one, duty } = drawnReplica();

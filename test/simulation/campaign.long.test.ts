@@ -1,6 +1,6 @@
 // Goal: the campaigns of n4, n7 and crash, at length.
-// Method: 10 000 seeds, continuing where the quick ones end. SEED=… with SEATS and CRASHES as a
-// failure names them runs one alone, through the quick files.
+// Method: 10 000 seeds, continuing where the quick ones end. A failure names the line that runs its
+// seed alone, through the quick files.
 import { expect, test } from 'vitest';
 import { caseOf, faultsOf } from './campaign.ts';
 

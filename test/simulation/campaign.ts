@@ -145,10 +145,10 @@ function stuckAt(world: World, ids: readonly Uint8Array[]): string {
     .join(', ');
 }
 
-/** The line that names a case so that it can be run again alone. */
+/** What runs a case again alone, and what it is like. */
 export function nameOf({ seed, seats, role, weather, crashes }: Case): string {
-  const extra = crashes === true ? ' CRASHES=1' : '';
-  return `SEATS=${seats} SEED=${seed}${extra} (${role}, ${weather})`;
+  const file = crashes === true ? 'crash' : `n${seats}`;
+  return `SEED=${seed} npx vitest run test/simulation/${file}.test.ts (${seats} seats, ${role}, ${weather})`;
 }
 
 /** Cases of a campaign by what they are like; `SEED` in the environment names a single one. */
