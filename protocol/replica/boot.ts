@@ -93,7 +93,7 @@ function engineRules({ ledger, seat, keys, standstillMs }: ReplicaSetup): Engine
 /**
  * Boots a replica. What was signed before is said again as it was; nothing that excludes it is
  * ever signed.
- * @see spec/protocol/replica.md R66 to R69
+ * @see spec/protocol/replica.md R66 to R68
  */
 export function boot(setup: ReplicaSetup, kept: Kept, now: number): Stepped {
   const final = kept.final ?? genesisChain(setup.ledger);
