@@ -1,12 +1,9 @@
 /** Measure how long a job of one item takes from submit to settled, in milliseconds and hops. */
-import { jobId } from '../protocol/job/job.ts';
-import { simulatedJob } from '../test/simulation/network.ts';
-import { weathers } from '../test/simulation/weather.ts';
-import { World } from '../test/simulation/world.ts';
 import type { Benchmark, Effort, Row } from './benchmark.ts';
 import { type MeasuredJob, orLate, primesWish, putJob, putJobs, wavesText } from './job.ts';
 import { exactly, growthRow, paired, slope, spread } from './measure.ts';
 import { startMeasured } from './network.ts';
+import { simulateJob } from './simulation.ts';
 
 const sizes = [4, 7, 13];
 /** Delays of which a block's hops outlast the least step of chain time: hops set the pace. */
@@ -68,25 +65,8 @@ async function jobsOf(
 /** Hops on the critical path: by how much the time grows with the delay of one hop. */
 function simulatedHops(seats: number, runs: number): number[] {
   return Array.from({ length: runs }, (_, run) =>
-    slope(delaysMs.map((delayMs) => [delayMs, simulatedMs(seats, delayMs, run + 1)])),
+    slope(delaysMs.map((ms) => [ms, simulateJob(seats, ms, run + 1).settledMs])),
   );
-}
-
-function simulatedMs(seats: number, delayMs: number, seed: number): number {
-  const weather = { ...weathers.calm, delayMinMs: delayMs, delaySpreadMs: 0 };
-  const world = new World({ seed, seats, weather });
-  const [first] = world.nodes;
-  world.run(5_000, () => first!.state!.final.header.height >= 2);
-  const signed = simulatedJob(world.network, first!.state!.final.header, {
-    input: { kind: 'generated', items: 1 },
-    subtasks: 1,
-  });
-  const id = jobId(signed.job);
-  const at = world.now;
-  world.submit(0, signed);
-  const settled = world.run(60_000, () => world.jobState(first!, id)?.state === 'settled');
-  if (!settled) throw new Error('the simulated job did not settle');
-  return world.now - at;
 }
 
 function hopRow(seats: number, hops: readonly number[]): Row {

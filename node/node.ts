@@ -1,5 +1,6 @@
 /** Build a node of its parts; start them in order, stop them in reverse. */
 import { join } from 'node:path';
+import { unreachable } from '../protocol/assert.ts';
 import { type Hex, hex } from '../protocol/brand.ts';
 import { installSha256 } from '../protocol/crypto/hash.ts';
 import { recent } from '../protocol/crypto/recent.ts';
@@ -285,9 +286,12 @@ function perform(
     case 'log-certificate':
     case 'log-statement':
     case 'log-proposal':
+    case 'store-block':
     case 'store-job':
     case 'wake':
       return; // Done by the driver.
+    default:
+      unreachable(effect);
   }
 }
 

@@ -58,6 +58,7 @@ export const buckets = {
   blob: 7,
   proposal: 8,
   ballot: 9,
+  tree: 10,
 } as const;
 export type Bucket = keyof typeof buckets;
 

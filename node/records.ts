@@ -40,6 +40,11 @@ export function storeChanges(effect: Effect): readonly StoreChange[] {
       const key = uint64(effect.block.header.view);
       return [{ bucket: 'proposal', key, value: sealedBlockCodec.encode(effect.block) }];
     }
+    case 'store-block': {
+      const { header } = effect.block;
+      const key = concatBytes(uint64(header.view), headerHash(header));
+      return [{ bucket: 'tree', key, value: sealedBlockCodec.encode(effect.block) }];
+    }
     case 'store-job': {
       const key = jobId(effect.signed.job);
       return [{ bucket: 'job', key, value: signedJobCodec.encode(effect.signed) }];
