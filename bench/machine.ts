@@ -1,6 +1,6 @@
 /** Describe the machine, and how much of it others used meanwhile. */
 import { execFileSync } from 'node:child_process';
-import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
+import { availableParallelism, cpus, loadavg, totalmem, type } from 'node:os';
 import { ownCpuMs } from './measure.ts';
 
 export type Machine = {
@@ -17,7 +17,7 @@ export function describeMachine(): Machine {
     processors: availableParallelism(),
     model: cpus()[0]?.model.trim() ?? 'unknown',
     memoryGiB: Math.round(totalmem() / 2 ** 30),
-    system: `${type()} ${release()}`,
+    system: type(),
     node: process.version,
     commit: commit(),
   };
