@@ -109,7 +109,7 @@ export async function putJob(network: MeasuredNetwork, wish: JobWish): Promise<M
   const submittedAt = performance.now();
   const { height } = node.state().final.header;
   let orderedMs: number | null = null;
-  const verdict = node.submit(prepared.signed);
+  const verdict = await node.submit(prepared.signed);
   if (verdict.verdict !== 'accept') throw new Error(`the job was refused: ${verdict.code}`);
   const { record, executedItems } = await followJob({
     nodes: network.nodes,

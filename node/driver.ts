@@ -4,11 +4,16 @@ import type { Effect } from '../protocol/replica/effect.ts';
 import type { Input } from '../protocol/replica/input.ts';
 import { type Stepped, step } from '../protocol/replica/replica.ts';
 import type { ReplicaState } from '../protocol/replica/state.ts';
-import type { Clock, Store, StoreChange } from './ports.ts';
-import { mustLast, storeChanges } from './records.ts';
+import type { Keeper } from './keeper.ts';
+import type { Clock, Store } from './ports.ts';
+import { mustLast } from './records.ts';
 
-/** Inputs that may wait. A peer that floods us fills it and is not heard for a while. */
-const queueCountMax = 65_536;
+/**
+ * Gossip messages that may wait, of all peers and of one. What happens on this machine (a job's
+ * result, an answer that was asked for) is never dropped: its number is bounded where it is made.
+ */
+const heardCountMax = 65_536;
+const heardOfPeerCountMax = 8_192;
 
 /** An input without its time: the driver gives it the time at which it is taken. */
 export type Happening = Input extends infer I
@@ -20,7 +25,7 @@ export type Happening = Input extends infer I
 export type Driver = {
   /** The replica as it is between two steps. To be read only. */
   readonly state: () => ReplicaState;
-  /** Queues an input; false if the queue is full and it was dropped. */
+  /** Queues an input; false if too much gossip waits and it was dropped. */
   readonly take: (happening: Happening) => boolean;
   /** Resolves when the input at hand is done; nothing is taken any more. */
   readonly stop: () => Promise<void>;
@@ -30,15 +35,17 @@ export type Driver = {
 
 export type DriverParts = {
   readonly store: Store;
+  readonly keeper: Keeper;
   readonly clock: Clock;
   /** Performs everything that is not kept in the store. Must not throw. */
   readonly perform: (effect: Effect) => void;
 };
 
 /** Starts driving a replica that was booted. */
-export function drive(booted: Stepped, { store, clock, perform }: DriverParts): Driver {
+export function drive(booted: Stepped, { store, keeper, clock, perform }: DriverParts): Driver {
   let state = booted.state;
   const queue: Happening[] = [];
+  const heard = heardCount();
   let running: Promise<void> | null = null;
   let stopped = false;
   let fail: (reason: unknown) => void = () => undefined;
@@ -49,7 +56,7 @@ export function drive(booted: Stepped, { store, clock, perform }: DriverParts): 
 
   // What is kept is kept first, in one atomic batch: nothing leaves before it is durable (I5).
   const performAll = async (effects: readonly Effect[]): Promise<void> => {
-    const changes: StoreChange[] = effects.flatMap(storeChanges);
+    const changes = keeper.changes(effects);
     if (changes.length > 0) await store.batch(changes, { durable: effects.some(mustLast) });
     for (const effect of effects) {
       if (stopped) return;
@@ -61,6 +68,7 @@ export function drive(booted: Stepped, { store, clock, perform }: DriverParts): 
   const run = async (): Promise<void> => {
     try {
       for (let next = queue.shift(); next !== undefined && !stopped; next = queue.shift()) {
+        if (next.kind === 'heard') heard.taken(next.from);
         const stepped = step(state, { ...next, now: clock.now() } as Input);
         state = stepped.state;
         await performAll(stepped.effects);
@@ -74,7 +82,8 @@ export function drive(booted: Stepped, { store, clock, perform }: DriverParts): 
   };
 
   const take = (happening: Happening): boolean => {
-    if (stopped || queue.length >= queueCountMax) return false;
+    if (stopped) return false;
+    if (happening.kind === 'heard' && !heard.admits(happening.from)) return false;
     queue.push(happening);
     running ??= run();
     return true;
@@ -91,6 +100,27 @@ export function drive(booted: Stepped, { store, clock, perform }: DriverParts): 
       stopped = true;
       clock.stop();
       await running;
+    },
+  };
+}
+
+/** Counts the gossip that waits: a peer that floods us is not heard, and drowns nobody else. */
+function heardCount() {
+  const ofPeer = new Map<string, number>();
+  let all = 0;
+  return {
+    admits: (peer: string): boolean => {
+      const own = ofPeer.get(peer) ?? 0;
+      if (all >= heardCountMax || own >= heardOfPeerCountMax) return false;
+      ofPeer.set(peer, own + 1);
+      all += 1;
+      return true;
+    },
+    taken: (peer: string): void => {
+      const left = (ofPeer.get(peer) ?? 1) - 1;
+      if (left === 0) ofPeer.delete(peer);
+      else ofPeer.set(peer, left);
+      all -= 1;
     },
   };
 }

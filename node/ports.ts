@@ -59,6 +59,11 @@ export const buckets = {
   proposal: 8,
   ballot: 9,
   tree: 10,
+  state: 11,
+  history: 12,
+  submission: 13,
+  ordered: 14,
+  duty: 15,
 } as const;
 export type Bucket = keyof typeof buckets;
 
@@ -110,8 +115,10 @@ export type SubtaskRun = {
   /** Items in index order of the subtask (place 0 is its first item). */
   readonly items: readonly ItemSource[];
   /** Postfix fold plan over places: a number >= 0 maps that item and pushes it, -1 combines two. */
-  readonly plan: readonly number[];
+  readonly plan: readonly number[] | Int32Array;
   readonly itemWallMs: number;
+  /** Whose turn it takes where several want the machine: a job's id. The program, if not given. */
+  readonly turn?: string;
 };
 
 export type ItemOutcome =
@@ -148,6 +155,7 @@ export type Executor = {
     values: readonly Uint8Array[],
     wallMs: number,
     signal: AbortSignal,
+    turn?: string,
   ) => Promise<CallOutcome>;
   /** `anw_render`, or the value itself for a program without it. */
   readonly render: (

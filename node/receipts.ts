@@ -16,9 +16,10 @@ import { listBlobBytesMax, verifyListBlob } from '../protocol/merkle/blob.ts';
 import { listCid } from '../protocol/merkle/cid.ts';
 import { programBytesMax, valueBytesMax } from '../protocol/params.ts';
 import { ReceiptError } from '../protocol/receipt/error.ts';
-import type { History } from '../protocol/receipt/inclusion.ts';
+import { neededHeights } from '../protocol/receipt/heights.ts';
 import { issueReceipt, type LanePiece } from '../protocol/receipt/issue.ts';
 import { receiptCodec } from '../protocol/receipt/receipt.ts';
+import { readHistory } from './history.ts';
 import type { Store } from './ports.ts';
 import { rootWithMerkletreejs } from './prover.ts';
 import { readBlock } from './records.ts';
@@ -31,8 +32,6 @@ export type ReceiptParts = {
   readonly blobs: Blobs;
   readonly chain: ChainState;
   readonly certificate: Certificate;
-  /** Hashes of the final headers. */
-  readonly history: History;
   readonly fetch: (cid: Uint8Array, bytesMax: number) => Promise<void>;
 };
 
@@ -57,13 +56,17 @@ export async function makeReceipt(job: Uint8Array, parts: ReceiptParts): Promise
   crossCheck(bodies, headers);
   const lanes = await lanePieces(record, parts);
   const program = signed === null ? null : await programOf(signed, parts);
+  const anchorHeight = signed?.job.anchorHeight ?? 0;
+  const heights = neededHeights({ record, ended: last, anchorHeight });
+  const below = heights.filter((height) => height < chain.header.height);
+  const history = await readHistory(store, chain.header.height, [0, ...below]);
   const receipt = issueReceipt({
     genesis,
     jobId: job,
     final: chain.header,
     certificate,
     map: chain.map,
-    history: parts.history,
+    history,
     header: (height) => headers.get(height) ?? null,
     body: (height) => bodies.get(height) ?? null,
     lanes,

@@ -16,8 +16,10 @@ import type { Store, StoreChange } from './ports.ts';
 
 const voteKinds = ['notar', 'skip', 'final'] as const;
 
-function voteKey({ epoch, view, kind }: Vote): Uint8Array {
-  return concatBytes(uint64(epoch), uint64(view), Uint8Array.of(voteKinds.indexOf(kind)));
+/** Two votes that exclude each other have two keys: a log that holds both convicts its node. */
+function voteKey({ epoch, view, kind, block }: Vote): Uint8Array {
+  const place = concatBytes(uint64(epoch), uint64(view), Uint8Array.of(voteKinds.indexOf(kind)));
+  return concatBytes(place, block);
 }
 
 /** The changes that an effect asks for; none for an effect that keeps nothing. */

@@ -38,6 +38,9 @@ const packagePlaces: readonly (readonly [packages: RegExp, place: string])[] = [
   [/^classic-level$/, 'node/storage/'],
   [/^commander$/, 'node/cli/'],
   [/^merkletreejs$/, 'node/prover.ts'],
+  [/^(hono|@hono\/.*|prom-client)$|^hono\//, 'node/api/'],
+  [/^eventsource-parser/, 'node/client/'],
+  [/^(smol-toml|env-paths|pino)$/, 'node/operator/'],
 ];
 
 /** What contracts-sim/ may import besides its own files. */

@@ -75,6 +75,7 @@ export type Context = {
 };
 
 export type CommandSpec<A extends Arguments, O extends Options> = {
+  /** One word, or a noun and a verb: `job list`. */
   readonly name: string;
   /** One sentence. */
   readonly summary: string;
@@ -103,7 +104,11 @@ export function defineCommand<const A extends Arguments, const O extends Options
   spec: CommandSpec<A, O>,
 ): Command {
   const register: Command['register'] = (program, resolvePath, invoke) => {
-    const command = program.command(spec.name).summary(spec.summary).description(spec.summary);
+    const words = spec.name.split(' ');
+    const command = nounOf(program, words.slice(0, -1))
+      .command(words.at(-1)!)
+      .summary(spec.summary)
+      .description(spec.summary);
     const argumentSpecs = Object.entries(spec.arguments ?? {});
     const optionSpecs = Object.entries(spec.options ?? {});
     for (const [name, argument] of argumentSpecs) command.addArgument(argumentOf(name, argument));
@@ -126,6 +131,16 @@ export function defineCommand<const A extends Arguments, const O extends Options
     });
   };
   return { name: spec.name, summary: spec.summary, register };
+}
+
+/** The command under which a verb stands: made with its first verb. */
+function nounOf(program: CommanderCommand, nouns: readonly string[]): CommanderCommand {
+  let at = program;
+  for (const noun of nouns)
+    at =
+      at.commands.find((command) => command.name() === noun) ??
+      at.command(noun).summary(`Commands about a ${noun}; see anwansi ${noun} --help.`);
+  return at;
 }
 
 function argumentOf(name: string, { describe, optional, many }: ArgumentSpec): Argument {

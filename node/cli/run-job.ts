@@ -92,7 +92,7 @@ export async function runJob(
   );
   const prepareMs = Date.now() - startedAt;
   output.detail(`job ${hex(prepared.id)}: ${prepared.items} items`);
-  const verdict = node.submit(prepared.signed);
+  const verdict = await node.submit(prepared.signed);
   if (verdict.verdict !== 'accept') throw refused(verdict.code);
   const progress = output.progress();
   const ending = await followJob({

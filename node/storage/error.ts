@@ -8,7 +8,6 @@ export type StorageErrorDetail = Readonly<
   | { code: 'STORE_CORRUPT'; directory: string }
   | { code: 'STORE_NO_SPACE'; directory: string }
   | { code: 'STORE_FAILED'; directory: string; action: 'open' | 'read' | 'write' | 'close' }
-  | { code: 'STORE_HAS_VOTES' }
   | { code: 'STORE_CLOSED' }
   | { code: 'BLOB_CORRUPT'; cid: string; path: string }
   | { code: 'BLOB_MISMATCH'; cid: string }
@@ -49,11 +48,6 @@ function describe(detail: StorageErrorDetail): string {
       return `no space left for ${detail.directory}; free some and start again`;
     case 'STORE_FAILED':
       return `could not ${detail.action} ${detail.directory}; check the disk and its permissions`;
-    case 'STORE_HAS_VOTES':
-      return (
-        'this store holds votes of an earlier run, which this version does not take up yet; ' +
-        'use a new data directory, or the seat could vote twice'
-      );
     case 'STORE_CLOSED':
       return 'the store is closed: a part of the node outlived its store';
     case 'BLOB_CORRUPT':

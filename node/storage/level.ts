@@ -10,7 +10,7 @@ import { checkChanges } from './change.ts';
 import { isFull, StorageError, systemCode } from './error.ts';
 
 /** Version of what the buckets hold; another one is refused, never guessed at. */
-export const storeSchema = 1;
+export const storeSchema = 2;
 /** File beside the database that names the process which has it open. */
 const ownerFile = 'owner.pid';
 

@@ -145,13 +145,13 @@ function followDuty(
   const { duty, outcome } = held;
   const slot = lane.slots.find(({ wave: w, seat }) => w === duty.wave && seat === duty.seat);
   assert(slot !== undefined, 'a draw has one set of slots');
-  if (outcome === null && slot.commit === null && wave.commitClose !== null) {
-    // Too late for this wave: whatever it came to could not be committed to any more.
+  if (outcome === null || slot.abstained !== null) return;
+  if (outcome.kind === 'done' && slot.commit === null && wave.commitClose !== null) {
+    // Too late for this wave: what it came to can not be committed to any more.
     mark('R48');
     dropDuty(state, held);
     return;
   }
-  if (outcome === null || slot.abstained !== null) return;
   if (outcome.kind === 'local') {
     if (slot.commit !== null) return;
     mark('R49');
@@ -161,7 +161,6 @@ function followDuty(
   const opened = opening(held, outcome);
   const digest = commitDigest(opened);
   if (slot.commit === null) {
-    if (wave.commitClose !== null) return;
     mark('R50');
     say(state, duty.key, { kind: 'commit', ...subject(held), digest });
     return;

@@ -38,6 +38,8 @@ export type Input =
       readonly response: SyncResponse | null;
     }
   | { readonly kind: 'submitted'; readonly now: number; readonly signed: SignedJob }
+  /** A job that was submitted here is wanted no more, if it is not ordered yet. */
+  | { readonly kind: 'withdrawn'; readonly now: number; readonly job: Uint8Array }
   | {
       readonly kind: 'executed';
       readonly now: number;

@@ -17,7 +17,7 @@ import type { Input } from './input.ts';
 import { readGossip } from './judge.ts';
 import { announce, isBusy, proposalDueAt, proposeDue } from './lead.ts';
 import { isOrdered, jobFault } from './offer.ts';
-import { insertJob, insertStatement } from './pool.ts';
+import { insertJob, insertStatement, removeJob } from './pool.ts';
 import type { ReplicaState, Wanted } from './state.ts';
 import {
   type Arrival,
@@ -77,6 +77,10 @@ function take(state: ReplicaState, input: Input): void {
     }
     case 'submitted':
       takeJob(state, input.signed);
+      return;
+    case 'withdrawn':
+      mark('R69');
+      removeJob(state.pool, hex(input.job));
       return;
     case 'executed': {
       const held = state.duties.get(input.key);

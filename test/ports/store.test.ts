@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { ClassicLevel } from 'classic-level';
 import { afterEach, expect, test } from 'vitest';
 import type { Store } from '../../node/ports.ts';
-import { openLevelStore } from '../../node/storage/level.ts';
+import { openLevelStore, storeSchema } from '../../node/storage/level.ts';
 import { openMemoryStore } from '../../node/storage/memory.ts';
 import { utf8 } from '../../protocol/brand.ts';
 import { put, storeLaws } from './store.ts';
@@ -69,7 +69,7 @@ test('a database of another network or schema is refused, and says which', async
   await raw.put(Uint8Array.of(0), new Uint8Array(36).fill(9));
   await raw.close();
   await expect(opened(directory)).rejects.toMatchObject({
-    detail: { code: 'STORE_OTHER_SCHEMA', found: 0x09090909, expected: 1 },
+    detail: { code: 'STORE_OTHER_SCHEMA', found: 0x09090909, expected: storeSchema },
   });
 });
 

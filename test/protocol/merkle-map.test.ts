@@ -128,6 +128,21 @@ describe('content', () => {
     );
   });
 
+  test('the changes between two maps make one into the other, and name nothing else', () => {
+    fc.assert(
+      fc.property(entries, batch, batch, (start, first, second) => {
+        const before = build(start);
+        const [left, right] = [map.mapUpdate(before, first), map.mapUpdate(before, second)];
+        const changes = map.mapChanges(left, right);
+        expect(hex(map.mapRoot(map.mapUpdate(left, changes)))).toBe(hex(map.mapRoot(right)));
+        for (const { key, value } of changes) expect(map.mapGet(left, key)).not.toEqual(value);
+        expect(map.mapChanges(right, right)).toEqual([]);
+        expect(map.mapChanges(map.emptyMap, right)).toHaveLength(map.mapSize(right));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   test('neither order nor batching nor keys that came and went leave a trace', () => {
     const visitors = fc.array(key, { maxLength: 20 });
     fc.assert(

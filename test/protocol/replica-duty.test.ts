@@ -124,21 +124,35 @@ describe('a duty', () => {
     expect(said(two.tick(1_000))).toEqual(said(effects));
   });
 
-  test('ends too late when the commit phase closes without it', () => {
+  /** A duty that is still running when its commit phase has closed. */
+  function lateReplica() {
     const { one, duty } = drawnReplica();
     one.settle(drawn);
     let chain = drawn.chain;
     const effects: Effect[] = [];
-    for (let i = 0; i < 6 && one.state().duties.size > 0; i++) {
+    const closed = () => new StateCursor(chain.map).lane(id, 0)?.waves[0]?.commitClose ?? null;
+    for (let i = 0; i < 6 && closed() === null; i++) {
       const made = next(chain, seat, i === 0 ? otherCommits : [], 4_000);
       one.tick(4_000);
       effects.push(...one.settle(made));
       chain = made.chain;
     }
-    expect(only(effects, 'forget')).toEqual([{ kind: 'forget', key: duty.key }]);
-    expect(new StateCursor(chain.map).lane(id, 0)?.waves[0]?.commitClose).not.toBeNull();
+    expect(closed()).not.toBeNull();
+    expect(only(effects, 'forget')).toEqual([]);
+    return { one, duty };
+  }
+
+  test('whose outcome comes after the commit phase ends without a word', () => {
+    const { one, duty } = lateReplica();
     const late = one.feed({ kind: 'executed', key: duty.key, outcome: outcomeOf(duty) });
     expect(logged(late)).toEqual([]);
+    expect(only(late, 'forget')).toEqual([{ kind: 'forget', key: duty.key }]);
+  });
+
+  test('that cannot be run says so also after the commit phase', () => {
+    const { one, duty } = lateReplica();
+    const outcome = { kind: 'local', class: 'timeout' } as const;
+    expect(logged(one.feed({ kind: 'executed', key: duty.key, outcome }))).toEqual(['abstain']);
   });
 
   test('of a branch that lost ends with it, unsigned', () => {

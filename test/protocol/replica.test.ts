@@ -7,7 +7,7 @@ import { hex } from '../../protocol/brand.ts';
 import { certificateId } from '../../protocol/consensus/message.ts';
 import { quorum } from '../../protocol/consensus/seats.ts';
 import { hash } from '../../protocol/crypto/hash.ts';
-import { type SignedJob, signedJobCodec } from '../../protocol/job/job.ts';
+import { jobId, type SignedJob, signedJobCodec } from '../../protocol/job/job.ts';
 import { statementMessage } from '../../protocol/job/statement.ts';
 import { gossipBytesMax } from '../../protocol/params.ts';
 import type { Effect } from '../../protocol/replica/effect.ts';
@@ -20,7 +20,7 @@ import { laboratory, linesBut, lone, type Made, only } from '../simulation/lone.
 import { simulatedJob } from '../simulation/network.ts';
 import { reachEveryLine } from '../support/lines.ts';
 
-reachEveryLine('replica', linesBut(55, 68));
+reachEveryLine('replica', linesBut(55, 69));
 
 const lab = laboratory(4);
 const { network, genesis, leader, block, certificate } = lab;
@@ -45,6 +45,18 @@ const full = (view: number): Made =>
   block(genesis, view, { items: [{ kind: 'job', signed: job(1n) }] });
 
 describe('saying it again', () => {
+  test('a withdrawn job is announced and offered no more, until somebody else tells of it', () => {
+    const one = lone(lab);
+    const signed = job(1n);
+    one.feed({ kind: 'submitted', signed });
+    one.feed({ kind: 'withdrawn', job: jobId(signed.job) });
+    expect(one.state().pool.jobs.size).toBe(0);
+    expect(only(one.tick(1_000), 'publish').filter(({ topic }) => topic === 'jobs')).toEqual([]);
+    one.feed({ kind: 'withdrawn', job: jobId(job(2n).job) });
+    one.feed({ kind: 'submitted', signed });
+    expect(one.state().pool.jobs.size).toBe(1);
+  });
+
   test('in a view that goes on: votes, the way into it, and the own proposal', () => {
     const seat = leader(2);
     const one = lone(lab, { seat });

@@ -18,12 +18,6 @@ export const diskCodes = [
   ]),
   ...entries(7, [
     [
-      'STORE_HAS_VOTES',
-      'The data directory holds votes of an earlier run.',
-      'This version does not take up an earlier run yet, and a seat that forgot its votes could vote twice.',
-      'Use a new data directory.',
-    ],
-    [
       'STORE_LOCKED',
       'Another process has the data directory open.',
       'One process at a time: two could sign two different votes with one key.',

@@ -1,0 +1,103 @@
+/** Keep the jobs that were submitted here, and list all jobs by time. */
+import { compareBytes, concatBytes, hex, unhex } from '../protocol/brand.ts';
+import { tryDecode } from '../protocol/codec/codec.ts';
+import { uint64 } from '../protocol/crypto/hash.ts';
+import { jobId, type SignedJob, signedJobCodec } from '../protocol/job/job.ts';
+import { blockItemCodec } from '../protocol/ledger/block.ts';
+import { digestBytes } from '../protocol/params.ts';
+import type { SealedBlock } from '../protocol/replica/wire.ts';
+import type { JobPage, Submission } from './face.ts';
+import type { Store, StoreChange } from './ports.ts';
+
+const states = ['pending', 'cancelled'] as const;
+/** In the list of jobs by time: submitted here, or ordered from elsewhere as far as we know. */
+const entryKinds = { submitted: 0, ordered: 1 } as const;
+/** Jobs of one page, at most. */
+const pageCountMax = 1_000;
+
+/** The list key of a job: newest last. */
+function placeKey(ms: number, id: Uint8Array): Uint8Array {
+  return concatBytes(uint64(ms), id);
+}
+
+/** The rows of a submission: state, time, job. Written durably before it is acknowledged. */
+export function submissionChanges({ signed, state, at }: Submission): readonly StoreChange[] {
+  const id = jobId(signed.job);
+  const head = concatBytes(Uint8Array.of(states.indexOf(state)), uint64(at));
+  const value = concatBytes(head, signedJobCodec.encode(signed));
+  return [
+    { bucket: 'submission', key: id, value },
+    { bucket: 'ordered', key: placeKey(at, id), value: Uint8Array.of(entryKinds.submitted) },
+  ];
+}
+
+/** The rows that list the jobs of newly final blocks. */
+export function orderedChanges(blocks: readonly SealedBlock[]): readonly StoreChange[] {
+  return blocks.flatMap(({ header, items }) =>
+    items.flatMap((bytes): StoreChange[] => {
+      const item = tryDecode(blockItemCodec, bytes);
+      if (item?.kind !== 'job') return [];
+      const key = placeKey(header.timeMs, jobId(item.signed.job));
+      return [{ bucket: 'ordered', key, value: Uint8Array.of(entryKinds.ordered) }];
+    }),
+  );
+}
+
+/** What was submitted here under an id; null for all other jobs. */
+export async function readSubmission(store: Store, id: Uint8Array): Promise<Submission | null> {
+  const bytes = await store.get('submission', id);
+  return bytes === null ? null : submissionOf(bytes);
+}
+
+function submissionOf(bytes: Uint8Array): Submission {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, 9);
+  return {
+    state: states[view.getUint8(0)] ?? 'pending',
+    at: Number(view.getBigUint64(1)),
+    signed: signedJobCodec.decode(bytes.subarray(9)),
+  };
+}
+
+/** Submissions since a time of this machine's clock, oldest first. */
+export async function readSubmissionsSince(store: Store, ms: number): Promise<Submission[]> {
+  const found: Submission[] = [];
+  for (const [key, value] of await store.range('ordered', { from: uint64(Math.max(0, ms)) })) {
+    if (value[0] !== entryKinds.submitted) continue;
+    const submission = await readSubmission(store, key.subarray(8));
+    if (submission !== null) found.push(submission);
+  }
+  return found;
+}
+
+/** A job that was ordered or submitted here. */
+export async function readSignedJob(store: Store, id: Uint8Array): Promise<SignedJob | null> {
+  const bytes = await store.get('job', id);
+  if (bytes !== null) return signedJobCodec.decode(bytes);
+  return (await readSubmission(store, id))?.signed ?? null;
+}
+
+/** Jobs, newest first. @throws RangeError for a cursor that was not given out */
+export async function readJobs(
+  store: Store,
+  cursor: string | null,
+  limit: number,
+): Promise<JobPage> {
+  const to = cursor === null ? null : unhex(cursor);
+  if (cursor !== null && to?.length !== 8 + digestBytes)
+    throw new RangeError('expected a cursor that an earlier page gave');
+  const count = Math.min(Math.max(1, limit), pageCountMax);
+  const page = await store.range('ordered', {
+    reverse: true,
+    limit: count,
+    ...(to === null ? {} : { to }),
+  });
+  const ids: Uint8Array[] = [];
+  for (const [key, value] of page) {
+    const id = key.slice(8);
+    // A job that was submitted here and ordered later is listed once, where it was submitted.
+    const again = value[0] === entryKinds.ordered && (await store.get('submission', id)) !== null;
+    if (!again && !ids.some((other) => compareBytes(other, id) === 0)) ids.push(id);
+  }
+  const last = page.at(-1);
+  return { ids, next: page.length < count || last === undefined ? null : hex(last[0]) };
+}

@@ -1,0 +1,148 @@
+// Goal: what a node's disk kept is all that it needs: the chain goes on, jobs in flight end, what
+// was acknowledged is known, nothing is signed twice; a damaged disk is refused and not believed.
+// Method: four real nodes with real stores and sandboxes, stopped and started on their directories.
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { nativeSuite } from '../../node/crypto.ts';
+import { readKept } from '../../node/kept.ts';
+import type { AnwansiNode } from '../../node/node.ts';
+import { storeDirectoryOf } from '../../node/parts.ts';
+import { openLevelStore } from '../../node/storage/level.ts';
+import { hex } from '../../protocol/brand.ts';
+import { jobId } from '../../protocol/job/job.ts';
+import { networkId } from '../../protocol/ledger/genesis.ts';
+import { StateCursor } from '../../protocol/ledger/state.ts';
+import { mapRoot } from '../../protocol/merkle/map.ts';
+import { auditReceipt } from '../../protocol/receipt/audit.ts';
+import { devTrust } from '../../protocol/receipt/trust.ts';
+import { createMachines, type Machines, primesJob, until } from '../support/nodes.ts';
+
+const seats = [0, 1, 2, 3];
+let machines: Machines;
+beforeAll(async () => {
+  machines = await createMachines(seats.length);
+});
+afterEach(() => machines.stop());
+afterAll(() => machines.remove());
+
+const heightOf = (node: AnwansiNode): number => node.state().final.header.height;
+const endOf = (node: AnwansiNode, id: Uint8Array) =>
+  new StateCursor(node.state().final.map).job(id)?.ended ?? null;
+const openStore = (seat: number) =>
+  openLevelStore({
+    directory: storeDirectoryOf(machines.directoryOf(seat)),
+    network: networkId(machines.genesis),
+  });
+
+test('a chain, its jobs and its receipts go on where they stopped', async () => {
+  const first = await machines.start(seats);
+  const signed = await primesJob(machines, first[0]!);
+  const id = jobId(signed.job);
+  expect((await first[0]!.submit(signed)).verdict).toBe('accept');
+  await until('the job settles', () => endOf(first[0]!, id) !== null);
+  const before = first[0]!.state().final;
+  await machines.stop();
+
+  const second = await machines.start(seats);
+  const after = second[0]!.state().final;
+  expect(after.header.height).toBeGreaterThanOrEqual(before.header.height);
+  expect(hex(mapRoot(after.map))).toBe(hex(after.header.stateRoot));
+  const { height } = after.header;
+  await until('blocks go on', () => second.every((node) => heightOf(node) > height + 3));
+  const audit = auditReceipt(await second[1]!.receipt(id), devTrust, { suite: nativeSuite });
+  expect(audit.findings.filter(({ status }) => status !== 'ok')).toEqual([]);
+  expect((await second[0]!.submission(id))?.state).toBe('pending');
+  expect((await second[0]!.jobs(null, 10)).ids.map(hex)).toEqual([hex(id)]);
+  // Only the node that it was submitted to knows of the submission; all know of the job.
+  expect(await second[1]!.submission(id)).toBeNull();
+  expect((await second[1]!.jobs(null, 10)).ids.map(hex)).toEqual([hex(id)]);
+});
+
+test('all stopped at once in the middle of a job: it settles after the start', async () => {
+  const first = await machines.start(seats);
+  const signed = await primesJob(machines, first[2]!, 3_000_000);
+  const id = jobId(signed.job);
+  expect((await first[2]!.submit(signed)).verdict).toBe('accept');
+  const isDrawn = () => new StateCursor(first[2]!.state().final.map).job(id)?.state === 'running';
+  await until('the job is drawn', isDrawn);
+  await machines.stop();
+  expect(endOf(first[2]!, id)).toBeNull();
+
+  const second = await machines.start(seats);
+  await until('the job settles', () => endOf(second[2]!, id) !== null);
+  expect(new StateCursor(second[2]!.state().final.map).job(id)?.state).toBe('settled');
+});
+
+test('acknowledged and stopped at once: the job is known, announced again, and settles', async () => {
+  const [alone] = await machines.start([1]);
+  const signed = await primesJob(machines, alone!);
+  const id = jobId(signed.job);
+  expect((await alone!.submit(signed)).verdict).toBe('accept');
+  await machines.stop();
+  const nodes = await machines.start(seats);
+  expect(await nodes[1]!.submission(id)).toMatchObject({ state: 'pending' });
+  await until('the job settles', () => endOf(nodes[0]!, id) !== null);
+});
+
+test('a cancelled job is announced no more, also after a start', async () => {
+  // Alone, a seat that does not lead its view cannot propose, and never comes to another view.
+  const bystander = async (): Promise<{ node: AnwansiNode; seat: number }> => {
+    for (const seat of seats) {
+      const [node] = await machines.start([seat]);
+      const { rules, engine } = node!.state();
+      if (rules.engine.leaderOf(engine.view) !== seat) return { node: node!, seat };
+      await machines.stop();
+    }
+    throw new Error('one seat leads a view');
+  };
+  const { node: alone, seat } = await bystander();
+  const signed = await primesJob(machines, alone);
+  const id = jobId(signed.job);
+  expect(await alone.cancel(id)).toBe('unknown');
+  await alone.submit(signed);
+  expect(await alone.cancel(id)).toBe('cancelled');
+  await machines.stop();
+  const nodes = await machines.start(seats);
+  const { height } = nodes[seat]!.state().final.header;
+  await until('blocks go on', () => heightOf(nodes[seat]!) > height + 6);
+  expect(new StateCursor(nodes[seat]!.state().final.map).job(id)).toBeNull();
+  expect((await nodes[seat]!.submission(id))?.state).toBe('cancelled');
+});
+
+test('no seat signed two different votes in any of its lives', async () => {
+  let votes = 0;
+  for (const seat of seats) {
+    const store = await openStore(seat);
+    const places = new Set<string>();
+    for (const [key] of await store.range('vote', {})) {
+      const place = hex(key.subarray(0, 17));
+      expect(places, `seat ${seat}`).not.toContain(place);
+      places.add(place);
+      votes += 1;
+    }
+    await store.close();
+  }
+  expect(votes).toBeGreaterThan(100);
+});
+
+test.each([
+  ['state', 'an account lost'],
+  ['history', 'its pieces lost'],
+  ['block', 'the final block lost'],
+] as const)('a disk with %s damaged (%s) is refused by name', async (bucket, _what) => {
+  const store = await openStore(0);
+  const lost = await store.range(bucket, {
+    reverse: true,
+    ...(bucket === 'block' ? { limit: 1 } : {}),
+  });
+  const without = lost.map(([key]) => ({ bucket, key, value: null }));
+  await store.batch(bucket === 'state' ? without.slice(0, 1) : without, { durable: true });
+  const directory = machines.directoryOf(0);
+  await expect(readKept(store, directory)).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+  await store.close();
+  await expect(machines.start([0])).rejects.toMatchObject({ code: 'STORE_CORRUPT' });
+  const mended = await openStore(0);
+  const again = lost.map(([key, value]) => ({ bucket, key, value }));
+  await mended.batch(again, { durable: true });
+  expect((await readKept(mended, directory)).final).not.toBeNull();
+  await mended.close();
+});

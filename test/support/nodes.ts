@@ -1,0 +1,142 @@
+/** Run whole nodes on one machine: real disks, real sandboxes, a network in memory. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { nativeKeys } from '../../node/crypto.ts';
+import { createExecutor } from '../../node/executor/pool.ts';
+import { createMemoryNetworks } from '../../node/network/memory.ts';
+import { type AnwansiNode, blobDirectoryOf, startNode } from '../../node/node.ts';
+import type { Executor } from '../../node/ports.ts';
+import { utf8 } from '../../protocol/brand.ts';
+import { signedMessage } from '../../protocol/crypto/signature.ts';
+import { type Job, jobCodec, type SignedJob } from '../../protocol/job/job.ts';
+import { type Genesis, networkId } from '../../protocol/ledger/genesis.ts';
+import { headerHash } from '../../protocol/ledger/header.ts';
+import {
+  costTableVersion,
+  jobLifeMsMax,
+  protocolVersion,
+  rewriterVersion,
+  waveCountMin,
+} from '../../protocol/params.ts';
+import { devAccountSeed, devGenesis, devSeatSeed } from '../../protocol/receipt/dev.ts';
+import { packageRoot } from './anwansi-process.ts';
+
+/** Machines of one network: their disks stay when their nodes stop. */
+export type Machines = {
+  readonly root: string;
+  readonly genesis: Genesis;
+  readonly executor: Executor;
+  readonly directoryOf: (seat: number) => string;
+  /** Starts the nodes of these seats, connected with each other and with nobody else. */
+  readonly start: (seats: readonly number[]) => Promise<readonly AnwansiNode[]>;
+  /** Stops whatever nodes are running. */
+  readonly stop: () => Promise<void>;
+  readonly remove: () => Promise<void>;
+};
+
+/** Makes the machines of a network whose blocks come faster than a dev network's. */
+export async function createMachines(seats: number): Promise<Machines> {
+  const root = await mkdtemp(join(tmpdir(), 'anwansi-machines-'));
+  const dev = devGenesis({ seats, nonce: randomBytes(32), timeMs: Date.now() });
+  const parameters = { ...dev.parameters, stepMinMs: 50, heartbeatMs: 200, commitWindowMs: 2_000 };
+  const genesis = { ...dev, parameters };
+  const directoryOf = (seat: number): string => join(root, `node-${seat}`);
+  const readable = genesis.seats.map((_, seat) => blobDirectoryOf(directoryOf(seat)));
+  for (const directory of readable) await mkdir(directory, { recursive: true });
+  const executor = await createExecutor({ readable });
+  const running = new Set<AnwansiNode>();
+  const stop = async (): Promise<void> => {
+    const nodes = [...running];
+    running.clear();
+    await Promise.all(nodes.map((node) => node.stop()));
+  };
+  return {
+    root,
+    genesis,
+    executor,
+    directoryOf,
+    start: async (which) => {
+      const networks = createMemoryNetworks();
+      return Promise.all(
+        which.map(async (seat) => {
+          const node = await startNode({
+            genesis,
+            seat,
+            keys: nativeKeys(devSeatSeed(seat)),
+            network: networks.create(`seat ${seat}`),
+            executor,
+            directory: directoryOf(seat),
+            blobQuotaBytes: 256 * 1024 * 1024,
+          });
+          running.add(node);
+          return node;
+        }),
+      );
+    },
+    stop,
+    remove: async () => {
+      await stop();
+      await executor.close();
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Signs a job that counts primes, with its program stored at the node that will submit it. */
+export async function primesJob(
+  { executor }: Machines,
+  node: AnwansiNode,
+  to = 200_000,
+): Promise<SignedJob> {
+  const program = await readFile(join(packageRoot, 'programs', 'primes', 'primes.wasm'));
+  const cid = await node.blobs.put(program);
+  node.blobs.pin(cid);
+  const { header } = node.state().final;
+  const keys = nativeKeys(devAccountSeed(0));
+  const parameters = utf8(JSON.stringify({ from: 0, to }));
+  const path = (await node.blobs.path(cid))!;
+  const counted = await executor.count(path, parameters, 10_000, AbortSignal.timeout(10_000));
+  if (counted.kind !== 'ok') throw new Error(`counting the items: ${counted.reason}`);
+  const { buffer, byteOffset } = counted.value;
+  const items = Number(new DataView(buffer, byteOffset, 8).getBigUint64(0));
+  const job: Job = {
+    version: protocolVersion,
+    rewriter: rewriterVersion,
+    costTable: costTableVersion,
+    network: networkId(node.rules.genesis),
+    submitter: keys.publicKey,
+    nonce: randomBytes(8).readBigUInt64BE(),
+    program: cid,
+    input: { kind: 'generated', items },
+    cut: 'generated',
+    parameters,
+    subtasks: items,
+    tier: 'exact',
+    lossExponent: 9,
+    adversary: 'max',
+    spare: 0,
+    fuelItem: 0n,
+    fuelCombine: 0n,
+    fuelFold: 0n,
+    fuelRender: 0n,
+    slowItemMs: 100,
+    fee: 1n,
+    anchorHeight: header.height,
+    anchorHash: headerHash(header),
+    includeByMs: header.timeMs + jobLifeMsMax,
+    waves: waveCountMin,
+  };
+  const message = signedMessage('job', job.network as never, jobCodec.encode(job));
+  return { job, signature: keys.sign(message) };
+}
+
+/** Resolves when a node's state is as it should be. @throws when it is not in time */
+export async function until(what: string, isSo: () => boolean, msMax = 30_000): Promise<void> {
+  const deadline = Date.now() + msMax;
+  while (!isSo()) {
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${msMax} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
