@@ -1,8 +1,18 @@
 /** Keep blobs on disk by content id: checked on read, bounded by a quota. */
 
+import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { assert } from '../../protocol/assert.ts';
-import { type Cid, listBlob } from '../../protocol/merkle/blob.ts';
+import type { Digest } from '../../protocol/crypto/hash.ts';
+import {
+  type Cid,
+  emptyBlob,
+  finishBlob,
+  listBlob,
+  pushBlock,
+} from '../../protocol/merkle/blob.ts';
+import { blobBlockBytes } from '../../protocol/params.ts';
+import { nativeSha256 } from '../crypto.ts';
 import type { BlobStore } from '../ports.ts';
 import { openChecks, readBlob, readFileBlock } from './blob-file.ts';
 import { StorageError, systemCode } from './error.ts';
@@ -15,6 +25,11 @@ import { type Turns, turns } from './turns.ts';
 export type Blobs = BlobStore & {
   /** Stores the bytes of a known blob or list. @throws BLOB_MISMATCH if they are others. */
   readonly putAs: (cid: Uint8Array, bytes: Uint8Array) => Promise<void>;
+  /**
+   * Stores bytes as they come, holding one block of them; what a failing source gave is removed.
+   * @throws BlobError `BLOB_TOO_LONG`, {@link StorageError} `BLOB_QUOTA`, the source's own errors
+   */
+  readonly putStream: (chunks: AsyncIterable<Uint8Array>) => Promise<StoredBlob>;
   /** Stores a list as it travels and returns its content id. */
   readonly putList: (entries: readonly Uint8Array[]) => Promise<Uint8Array>;
   /**
@@ -27,6 +42,9 @@ export type Blobs = BlobStore & {
   /** The bytes of a long blob's manifest; null when it has none, or is not here. */
   readonly manifest: (cid: Uint8Array) => Promise<Uint8Array | null>;
 };
+
+/** A blob that was named while it came by. */
+export type StoredBlob = { readonly cid: Uint8Array; readonly bytes: number };
 
 export type BlobStoreOptions = {
   /** Made, with its parents, when it is not there. */
@@ -80,6 +98,7 @@ function blobs(folder: BlobFolder, quota: Quota): Blobs {
         throw new StorageError({ code: 'BLOB_MISMATCH', cid: name ?? 'without a name' });
       await store(cid as Cid, bytes);
     },
+    putStream: (chunks) => storeStream(folder, quota, changes, chunks),
     putList: async (entries) => {
       const { cid, bytes } = listBlob(entries);
       await store(cid, bytes);
@@ -131,6 +150,67 @@ function storing(folder: BlobFolder, quota: Quota, { exclusive, settled }: Turns
       quota.release(name);
     }
   };
+}
+
+/** Writes a blob whose name comes out at its end; its bytes count from the first on. */
+async function storeStream(
+  folder: BlobFolder,
+  quota: Quota,
+  { exclusive, settled }: Turns,
+  chunks: AsyncIterable<Uint8Array>,
+): Promise<StoredBlob> {
+  const file = await folder.begin();
+  const place = `stream ${randomUUID()}`;
+  quota.pin(place);
+  let named = emptyBlob;
+  try {
+    for await (const block of blocksOf(chunks)) {
+      named = pushBlock(named, nativeSha256(block) as Digest, block.length);
+      const victims = quota.makeRoom(block.length);
+      quota.add(place, named.size);
+      for (const victim of victims) await exclusive(victim, () => folder.remove(victim));
+      await file.append(block);
+    }
+    const { cid, size: bytes } = finishBlob(named);
+    const name = nameText(cid)!;
+    quota.drop(place);
+    if (quota.has(name)) {
+      await settled(name);
+      quota.touch(name);
+    } else {
+      quota.add(name, bytes);
+      await exclusive(name, () => file.keep(name)).catch((error: unknown) => {
+        quota.drop(name);
+        throw error;
+      });
+    }
+    return { cid, bytes };
+  } finally {
+    quota.drop(place);
+    quota.release(place);
+    await file.discard();
+  }
+}
+
+/** The same bytes in full blocks, the last one shorter. */
+export async function* blocksOf(
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let block = new Uint8Array(blobBlockBytes);
+  let filled = 0;
+  for await (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; ) {
+      const piece = chunk.subarray(at, at + blobBlockBytes - filled);
+      block.set(piece, filled);
+      filled += piece.length;
+      at += piece.length;
+      if (filled < blobBlockBytes) continue;
+      yield block;
+      block = new Uint8Array(blobBlockBytes);
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield block.subarray(0, filled);
 }
 
 type Reading = <T>(

@@ -16,8 +16,19 @@ export type BlobFolder = {
   readonly pathOf: (name: string) => string;
   /** Returns when the file survives a power cut. @throws BLOB_NO_SPACE, BLOB_FAILED */
   readonly write: (name: string, bytes: Uint8Array) => Promise<void>;
+  /** Begins a file whose name comes out only at its end. @throws BLOB_NO_SPACE, BLOB_FAILED */
+  readonly begin: () => Promise<DraftFile>;
   /** Removes a file; one that is not there is fine. */
   readonly remove: (name: string) => Promise<void>;
+};
+
+/** A file that is being written. Until it is kept, nothing but a sweep at the start finds it. */
+export type DraftFile = {
+  readonly append: (bytes: Uint8Array) => Promise<void>;
+  /** Gives it its name; returns when the file survives a power cut. */
+  readonly keep: (name: string) => Promise<void>;
+  /** Removes it; does nothing once it is kept. */
+  readonly discard: () => Promise<void>;
 };
 
 /** Opens a folder, makes it if needed, and sweeps away what was left half written. */
@@ -38,32 +49,57 @@ function folder(directory: string, found: BlobFolder['found']): BlobFolder {
     const digest = hex(parseCid(name)!).slice(-4);
     return join(directory, digest.slice(0, 2), digest.slice(2), name);
   };
-  const write: BlobFolder['write'] = async (name, bytes) => {
-    const path = pathOf(name);
+  const begin = async (): Promise<DraftFile> => {
     const draft = join(directory, draftFolder, randomUUID());
-    try {
-      const made = await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      const file = await open(draft, 'wx', 0o600);
+    let bytes = 0;
+    let done = false;
+    const failed = (cause: unknown): StorageError =>
+      isFull(cause)
+        ? new StorageError({ code: 'BLOB_NO_SPACE', directory, bytes }, { cause })
+        : new StorageError({ code: 'BLOB_FAILED', path: draft, action: 'write' }, { cause });
+    const guarded = async (work: () => Promise<void>): Promise<void> => {
       try {
-        await file.writeFile(bytes);
-        await file.sync();
-      } finally {
-        await file.close();
+        await work();
+      } catch (cause) {
+        throw failed(cause);
       }
-      await rename(draft, path);
-      await syncFolder(dirname(path));
-      if (made !== undefined) {
-        await syncFolder(dirname(dirname(path)));
-        await syncFolder(directory);
-      }
-    } catch (cause) {
-      await rm(draft, { force: true }).catch(() => {});
-      if (isFull(cause))
-        throw new StorageError(
-          { code: 'BLOB_NO_SPACE', directory, bytes: bytes.length },
-          { cause },
-        );
-      throw new StorageError({ code: 'BLOB_FAILED', path, action: 'write' }, { cause });
+    };
+    const file = await open(draft, 'wx', 0o600).catch((cause: unknown) => {
+      throw failed(cause);
+    });
+    return {
+      append: (piece) =>
+        guarded(async () => {
+          bytes += piece.length;
+          await file.writeFile(piece);
+        }),
+      keep: (name) =>
+        guarded(async () => {
+          const path = pathOf(name);
+          const made = await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+          await file.sync();
+          await file.close();
+          await rename(draft, path);
+          done = true;
+          await syncFolder(dirname(path));
+          if (made === undefined) return;
+          await syncFolder(dirname(dirname(path)));
+          await syncFolder(directory);
+        }),
+      discard: async () => {
+        if (done) return;
+        await file.close().catch(() => {});
+        await rm(draft, { force: true }).catch(() => {});
+      },
+    };
+  };
+  const write: BlobFolder['write'] = async (name, bytes) => {
+    const draft = await begin();
+    try {
+      await draft.append(bytes);
+      await draft.keep(name);
+    } finally {
+      await draft.discard();
     }
   };
   const remove = async (name: string): Promise<void> => {
@@ -74,7 +110,7 @@ function folder(directory: string, found: BlobFolder['found']): BlobFolder {
       throw new StorageError({ code: 'BLOB_FAILED', path, action: 'write' }, { cause });
     }
   };
-  return { found, pathOf, write, remove };
+  return { found, pathOf, write, begin, remove };
 }
 
 /** Makes a rename survive a power cut, where the system can (Windows cannot open folders). */

@@ -1,5 +1,6 @@
 /** Keep blobs in memory: for tests and simulations, with the disk's quota and checks. */
 import { assert } from '../../protocol/assert.ts';
+import { concatBytes } from '../../protocol/brand.ts';
 import { type Cid, listBlob } from '../../protocol/merkle/blob.ts';
 import { blobBlockBytes } from '../../protocol/params.ts';
 import type { Blobs } from './blobs.ts';
@@ -45,6 +46,14 @@ export function openMemoryBlobs({ quotaBytes }: { readonly quotaBytes: number })
       const { cid } = nameBlob(bytes);
       store(cid, bytes);
       return cid;
+    },
+    putStream: async (chunks) => {
+      const parts: Uint8Array[] = [];
+      for await (const chunk of chunks) parts.push(chunk.slice());
+      const bytes = concatBytes(...parts);
+      const { cid } = nameBlob(bytes);
+      store(cid, bytes);
+      return { cid, bytes: bytes.length };
     },
     putAs: async (cid, bytes) => {
       const name = nameText(cid);

@@ -31,6 +31,8 @@ export type Applied =
 
 /**
  * Applies a received block: every rule is checked, the state root recomputed.
+ * @param vouched - A quorum has voted for the block or one above it: its beacon, by far the dearest
+ *   to check, is taken as those of them who are honest have found it.
  * @see spec/protocol/ledger.md L5 to L16
  */
 export function applyBlock(
@@ -38,8 +40,11 @@ export function applyBlock(
   header: Header,
   items: readonly Uint8Array[],
   rules: LedgerRules,
+  vouched = false,
 ): Applied {
-  const wrong = headerFault(parent, header, rules);
+  const wrong =
+    headerFault(parent, header, rules) ??
+    (vouched ? null : beaconFault(parent.header, header, rules));
   if (wrong !== null) return { ok: false, code: wrong };
   if (!bodyFits(items)) return refused('L10', 'BLOCK_FULL');
   if (!sameBytes(itemsRoot(items), header.itemsRoot)) return refused('L11', 'BLOCK_ITEMS_ROOT');
@@ -79,9 +84,12 @@ function headerFault(parent: ChainState, header: Header, rules: LedgerRules): st
     view: header.view,
     seats: rules.genesis.seats.length,
   });
-  if (header.proposer !== leader) return code('L7', 'BLOCK_PROPOSER');
+  return header.proposer === leader ? null : code('L7', 'BLOCK_PROPOSER');
+}
+
+function beaconFault(above: Header, header: Header, rules: LedgerRules): string | null {
   const input = beaconInput(above.beacon, header.epoch, header.view);
-  const { vrfPublicKey } = rules.genesis.seats[leader]!;
+  const { vrfPublicKey } = rules.genesis.seats[header.proposer]!;
   const output = rules.suite.vrfVerify(vrfPublicKey, input, header.vrfProof);
   if (output === null) return code('L8', 'BLOCK_VRF');
   const { epoch, view } = header;

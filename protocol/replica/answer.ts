@@ -69,5 +69,6 @@ function readStretch(
   if (!above.every((block) => isProposed(state, block))) return nothing;
   mark('R31');
   state.stretch = { id: hex(certificate.block), certificate };
-  return { arrivals: above.map((block) => arrival(block, true)), certificates: [certificate] };
+  const arrivals = above.map((block) => ({ ...arrival(block, true), vouched: true }));
+  return { arrivals, certificates: [certificate] };
 }

@@ -37,6 +37,8 @@ type Announced = {
   readonly from: string | null;
   /** A certificate asked for it, or our own disk: it is no junk. */
   readonly sure: boolean;
+  /** It lies below a block that a Final certificate names: f + 1 honest seats have checked it. */
+  readonly vouched: boolean;
   items: readonly Uint8Array[] | null;
 };
 

@@ -49,6 +49,8 @@ export type Arrival = {
   readonly rests: readonly Uint8Array[];
   readonly items: readonly Uint8Array[] | null;
   readonly from: string | null;
+  /** It came with all blocks from our final one up to one that a Final certificate names. */
+  readonly vouched?: boolean;
   /** Whether a certificate, or our own disk, vouches for it. */
   readonly sure: boolean;
 };
@@ -81,7 +83,8 @@ export function takeBlock(state: ReplicaState, arrival: Arrival): readonly TreeE
     }
     state.unsure.set(view, count + 1);
   }
-  return place(state, { ...arrival, sure, id, items: null }, arrival.items);
+  const { vouched = false } = arrival;
+  return place(state, { ...arrival, sure, vouched, id, items: null }, arrival.items);
 }
 
 /** Puts a new header under its parent, and under it the orphans that waited for it. */
@@ -216,7 +219,9 @@ function apply(state: ReplicaState, entry: TreeEntry): void {
   if (entry.fault !== null || entry.items === null) return;
   const parent = chainAt(state, entry.ref.parent);
   if (parent === null) return;
-  const applied = applyBlock(parent, entry.header, entry.items, state.rules.ledger);
+  const { header, items, vouched } = entry;
+  if (vouched) mark('R70');
+  const applied = applyBlock(parent, header, items, state.rules.ledger, vouched);
   if (applied.ok) {
     entry.chain = applied.chain;
     return;
@@ -250,6 +255,7 @@ export function addOwnBlock(
     rests,
     from: null,
     sure: true,
+    vouched: false,
     chain,
     fault: null,
     validated: true,

@@ -38,6 +38,47 @@ export function blobLaws(name: string, make: BlobsMaker): void {
   };
 
   describe(name, () => {
+    test('a stream is the blob of its bytes, however they come', () =>
+      using(1 << 26, async (blobs) => {
+        async function* cut(bytes: Uint8Array, step: number) {
+          for (let at = 0; at < bytes.length; at += step) yield bytes.subarray(at, at + step);
+        }
+        for (const [size, step] of [
+          [0, 1],
+          [5, 2],
+          [blobBlockBytes, 100_000],
+          [3 * blobBlockBytes + 7, blobBlockBytes + 1],
+          [700_000, 1_000_000],
+        ] as const) {
+          const bytes = pattern(size, 5);
+          const stored = await blobs.putStream(cut(bytes, step));
+          expect(stored).toEqual({ cid: blobCid(bytes), bytes: size });
+          expect(await blobs.read(stored.cid)).toEqual(bytes);
+          // A second time it is known, and counted once.
+          const before = blobs.bytes();
+          expect(await blobs.putStream(cut(bytes, step))).toEqual(stored);
+          expect(blobs.bytes()).toBe(before);
+        }
+      }));
+
+    test('a stream that breaks off, or does not fit, leaves nothing behind', () =>
+      using(3 * blobBlockBytes, async (blobs) => {
+        async function* broken() {
+          yield pattern(blobBlockBytes + 3);
+          throw new Error('the line is dead');
+        }
+        await expect(blobs.putStream(broken())).rejects.toThrow('the line is dead');
+        expect(blobs.bytes()).toBe(0);
+        const held = await blobs.put(pattern(10));
+        blobs.pin(held);
+        async function* long() {
+          for (let i = 0; i < 9; i++) yield pattern(blobBlockBytes, i);
+        }
+        await expect(blobs.putStream(long())).rejects.toMatchObject({ code: 'BLOB_QUOTA' });
+        expect(blobs.bytes()).toBe(10);
+        expect(await blobs.read(held)).toEqual(pattern(10));
+      }));
+
     test('gives back what was put, under the name that the protocol gives it', () =>
       using(1 << 26, async (blobs) => {
         const sizes = [0, 1, blobBlockBytes - 1, blobBlockBytes, blobBlockBytes + 1, 700_000];

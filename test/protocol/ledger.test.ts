@@ -136,6 +136,12 @@ describe('applying a block', () => {
         ok: false,
         code,
       });
+    // Where a quorum vouches for the block, its beacon is taken for granted, and nothing else is.
+    for (const [change, code] of wrong) {
+      const applied = applyBlock(parent, { ...header, ...change }, items, world.rules, true);
+      if (code === 'BLOCK_VRF') expect(applied.ok).toBe(true);
+      else if (code !== 'BLOCK_BEACON') expect(applied).toEqual({ ok: false, code });
+    }
   });
 
   test('takes the shortest and the longest step of time, and any later view by its leader', () => {
