@@ -7,9 +7,8 @@ import { hex } from '../../protocol/brand.ts';
 import { certificateId } from '../../protocol/consensus/message.ts';
 import { quorum } from '../../protocol/consensus/seats.ts';
 import { hash } from '../../protocol/crypto/hash.ts';
-import { jobId, type SignedJob, signedJobCodec } from '../../protocol/job/job.ts';
+import { type SignedJob, signedJobCodec } from '../../protocol/job/job.ts';
 import { statementMessage } from '../../protocol/job/statement.ts';
-import { headerHash, proposalMessage } from '../../protocol/ledger/header.ts';
 import { gossipBytesMax } from '../../protocol/params.ts';
 import type { Effect } from '../../protocol/replica/effect.ts';
 import { publishBallot } from '../../protocol/replica/follow.ts';
@@ -21,7 +20,7 @@ import { laboratory, linesBut, lone, type Made, only } from '../simulation/lone.
 import { simulatedJob } from '../simulation/network.ts';
 import { reachEveryLine } from '../support/lines.ts';
 
-reachEveryLine('replica', linesBut(55, 70));
+reachEveryLine('replica', linesBut(55, 68));
 
 const lab = laboratory(4);
 const { network, genesis, leader, block, certificate } = lab;
@@ -46,50 +45,6 @@ const full = (view: number): Made =>
   block(genesis, view, { items: [{ kind: 'job', signed: job(1n) }] });
 
 describe('saying it again', () => {
-  test('a stretch that a quorum made final costs no VRF, a block that comes alone does', () => {
-    const first = block(genesis, 1);
-    const bent = {
-      ...first.sealed,
-      header: { ...first.sealed.header, vrfProof: new Uint8Array(80) },
-    };
-    const hash = headerHash(bent.header);
-    const signer = network.keys(bent.header.proposer);
-    const sealed = { ...bent, signature: signer.sign(proposalMessage(bent.header)) };
-    const final = certificate('final', 1, hash);
-    const one = lone(lab);
-    one.certified(final);
-    const stretch = { kind: 'final', blocks: [sealed], certificate: final } as const;
-    one.state().wanted.set('final', {
-      request: { kind: 'final', from: 1 },
-      view: 1,
-      certified: true,
-      about: null,
-      prefer: null,
-      out: null,
-      at: 0,
-    });
-    one.tick();
-    one.answer('final', stretch);
-    expect(one.state().final.header.height).toBe(1);
-    const two = lone(lab);
-    two.certified(final);
-    two.answer(`block/${hex(hash)}`, { kind: 'block', block: sealed });
-    expect(two.state().final.header.height).toBe(0);
-    expect([...two.state().tree.values()].map(({ fault }) => fault)).toEqual(['BLOCK_VRF']);
-  });
-
-  test('a withdrawn job is announced and offered no more, until somebody else tells of it', () => {
-    const one = lone(lab);
-    const signed = job(1n);
-    one.feed({ kind: 'submitted', signed });
-    one.feed({ kind: 'withdrawn', job: jobId(signed.job) });
-    expect(one.state().pool.jobs.size).toBe(0);
-    expect(only(one.tick(1_000), 'publish').filter(({ topic }) => topic === 'jobs')).toEqual([]);
-    one.feed({ kind: 'withdrawn', job: jobId(job(2n).job) });
-    one.feed({ kind: 'submitted', signed });
-    expect(one.state().pool.jobs.size).toBe(1);
-  });
-
   test('in a view that goes on: votes, the way into it, and the own proposal', () => {
     const seat = leader(2);
     const one = lone(lab, { seat });
