@@ -11,7 +11,8 @@ export default defineConfig({
           exclude: ['test/**/*.long.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 2,
+          // One more than the cores that we count on: whole networks mostly wait.
+          maxWorkers: 3,
         },
       },
       {

@@ -1,6 +1,7 @@
 /** Put a job through a measured network, from the wish to the audited receipt. */
 import { fileURLToPath } from 'node:url';
 import { followJob } from '../node/client/follow.ts';
+import { localGateway } from '../node/client/local-gateway.ts';
 import { type Prepared, prepareJob } from '../node/client/prepare.ts';
 import { loadProgram } from '../node/client/program.ts';
 import { settleReceipt } from '../node/client/settle.ts';
@@ -91,6 +92,7 @@ export async function putJob(network: MeasuredNetwork, wish: JobWish): Promise<M
   const program = await loadProgram(wish.program, (path) => path);
   const startedAt = performance.now();
   const denominator = defaultAdversary(seats);
+  const gateway = localGateway(network.nodes);
   const prepared = await prepareJob(
     {
       program,
@@ -101,7 +103,7 @@ export async function putJob(network: MeasuredNetwork, wish: JobWish): Promise<M
       adversary: denominator === 0 ? 'max' : '1/5',
       fee: 1n,
     },
-    node,
+    gateway,
     network.executor,
     nativeKeys(devAccountSeed(0)),
     signal,
@@ -109,14 +111,14 @@ export async function putJob(network: MeasuredNetwork, wish: JobWish): Promise<M
   const submittedAt = performance.now();
   const { height } = node.state().final.header;
   let orderedMs: number | null = null;
-  const verdict = await node.submit(prepared.signed);
-  if (verdict.verdict !== 'accept') throw new Error(`the job was refused: ${verdict.code}`);
+  await gateway.submit(prepared.signed, signal);
   const { record, executedItems } = await followJob({
-    nodes: network.nodes,
+    gateway,
     prepared,
     signal,
     show: ({ job }) => {
-      if (job !== null) orderedMs ??= performance.now() - submittedAt;
+      if (job !== null && job.includedHeight !== null)
+        orderedMs ??= performance.now() - submittedAt;
     },
   });
   const settledMs = performance.now() - submittedAt;
@@ -124,7 +126,7 @@ export async function putJob(network: MeasuredNetwork, wish: JobWish): Promise<M
   return {
     prepared,
     record,
-    executedItems,
+    executedItems: executedItems ?? 0,
     prepareMs: submittedAt - startedAt,
     orderedMs: orderedMs ?? settledMs,
     settledMs,

@@ -17,6 +17,8 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   state: async () => (await import('./state.ts')).state,
   blocks: async () => (await import('./blocks.ts')).blocks,
   executor: async () => (await import('./executor.ts')).executor,
+  processes: async () => (await import('./processes.ts')).processes,
+  restart: async () => (await import('./restart.ts')).restart,
 };
 
 /** What a run leaves behind. */

@@ -2,18 +2,11 @@
 
 import { randomBytes } from 'node:crypto';
 import diagnostics from 'node:diagnostics_channel';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import type { Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { nativeKeys } from '../node/crypto.ts';
-import { type ChildPool, createExecutor } from '../node/executor/pool.ts';
-import { createLibp2pNetwork, type Libp2pNetwork } from '../node/network/libp2p.ts';
-import { type AnwansiNode, blobDirectoryOf, startNode } from '../node/node.ts';
+import { startEmbedded } from '../node/embedded.ts';
+import type { ChildPool } from '../node/executor/pool.ts';
+import type { AnwansiNode } from '../node/node.ts';
 import type { Network } from '../node/ports.ts';
-import { hash } from '../protocol/crypto/hash.ts';
-import { networkId } from '../protocol/ledger/genesis.ts';
-import { devGenesis, devSeatSeed } from '../protocol/receipt/dev.ts';
 import { sleep } from './measure.ts';
 
 /** What went through the network ports of all nodes together. */
@@ -46,22 +39,11 @@ export type MeasuredOptions = {
 
 type Counters = { -readonly [K in Exclude<keyof Traffic, 'wireBytes'>]: number };
 
-const blobQuotaBytes = 4 * 1024 * 1024 * 1024;
-const meshMsMax = 20_000;
-
 /** As the embedded network of the command line, with ports that count, and may be slow. */
 export async function startMeasured({
   seats,
   oneWayMs = 0,
 }: MeasuredOptions): Promise<MeasuredNetwork> {
-  const genesis = devGenesis({ seats, nonce: randomBytes(32), timeMs: Date.now() });
-  const network = networkId(genesis);
-  const root = await mkdtemp(join(tmpdir(), 'anwansi-bench-'));
-  const scratch = join(root, 'scratch');
-  const directories = genesis.seats.map((_, seat) => join(root, `node-${seat}`));
-  const readable = [scratch, ...directories.map(blobDirectoryOf)];
-  for (const directory of readable) await mkdir(directory, { recursive: true });
-  const executor = await createExecutor({ readable });
   const counters: Counters = {
     published: 0,
     publishedBytes: 0,
@@ -71,50 +53,21 @@ export async function startMeasured({
     requestBytes: 0,
   };
   const sockets = watchSockets();
-  const nodes: AnwansiNode[] = [];
+  const network = await startEmbedded({
+    seats,
+    faulty: 0,
+    fault: null,
+    nonce: randomBytes(32),
+    readable: [],
+    wrap: (inner) => counted(inner, counters, oneWayMs),
+  });
   const stop = async (): Promise<void> => {
     sockets.stop();
-    await Promise.allSettled(nodes.map((node) => node.stop()));
-    await executor.close();
-    await rm(root, { recursive: true, force: true });
+    await network.stop();
   };
-  try {
-    const hosts: Libp2pNetwork[] = [];
-    for (let seat = 0; seat < seats; seat++)
-      hosts.push(await createLibp2pNetwork({ network, privateKeySeed: hash('dev', 'peer', seat) }));
-    const starts = directories.map((directory, seat) =>
-      startNode({
-        genesis,
-        seat,
-        keys: nativeKeys(devSeatSeed(seat)),
-        network: counted(hosts[seat]!, counters, oneWayMs),
-        executor,
-        directory,
-        blobQuotaBytes,
-      }),
-    );
-    nodes.push(...(await Promise.all(starts)));
-    await connect(hosts);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  const { nodes, executor, scratch } = network;
   const traffic = (): Traffic => ({ ...counters, wireBytes: sockets.bytes() });
   return { nodes, executor, scratch, traffic, stop };
-}
-
-async function connect(hosts: readonly Libp2pNetwork[]): Promise<void> {
-  const dials = hosts.flatMap((host, place) =>
-    hosts
-      .slice(place + 1)
-      .flatMap((other) => other.addresses().map((address) => host.dial(address))),
-  );
-  await Promise.all(dials);
-  const deadline = performance.now() + meshMsMax;
-  while (hosts.some((host) => host.peers().length < hosts.length - 1)) {
-    if (performance.now() > deadline) throw new Error('the nodes did not find each other');
-    await sleep(20);
-  }
 }
 
 /** The same network, counted, and slow by `oneWayMs`. Nothing overtakes anything by it. */

@@ -27,7 +27,11 @@ const keyObjects: Recent<KeyObject> = recent(keyObjectCountMax);
 
 /** SHA-256 by the host. */
 export function nativeSha256(bytes: Uint8Array): Uint8Array {
-  return plain(hash('sha256', bytes, 'buffer'));
+  // A short text costs the host a third of what a Buffer does.
+  const text = hash('sha256', bytes, 'binary');
+  const digest = new Uint8Array(32);
+  for (let at = 0; at < digest.length; at++) digest[at] = text.charCodeAt(at);
+  return digest;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** Take one input, step, perform: the only loop. */
 
+import { mark } from '../protocol/assert.ts';
 import type { Effect } from '../protocol/replica/effect.ts';
 import type { Input } from '../protocol/replica/input.ts';
 import { type Stepped, step } from '../protocol/replica/replica.ts';
@@ -57,6 +58,7 @@ export function drive(booted: Stepped, { store, keeper, clock, perform }: Driver
   // What is kept is kept first, in one atomic batch: nothing leaves before it is durable (I5).
   const performAll = async (effects: readonly Effect[]): Promise<void> => {
     const changes = keeper.changes(effects);
+    mark('B1');
     if (changes.length > 0) await store.batch(changes, { durable: effects.some(mustLast) });
     for (const effect of effects) {
       if (stopped) return;

@@ -3,14 +3,14 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { hash } from '../protocol/crypto/hash.ts';
-import { type NetworkParameters, networkId } from '../protocol/ledger/genesis.ts';
+import { type Genesis, type NetworkParameters, networkId } from '../protocol/ledger/genesis.ts';
 import { devGenesis, devSeatSeed } from '../protocol/receipt/dev.ts';
 import { nativeKeys } from './crypto.ts';
-import { createExecutor } from './executor/pool.ts';
+import { type ChildPool, createExecutor } from './executor/pool.ts';
 import type { FaultName } from './faults.ts';
 import { createLibp2pNetwork, type Libp2pNetwork } from './network/libp2p.ts';
 import { type AnwansiNode, blobDirectoryOf, startNode } from './node.ts';
-import type { Executor } from './ports.ts';
+import type { Network } from './ports.ts';
 
 export type EmbeddedOptions = {
   readonly seats: number;
@@ -23,13 +23,21 @@ export type EmbeddedOptions = {
   readonly readable: readonly string[];
   /** What differs from the parameters of development networks, to try other limits. */
   readonly parameters?: Partial<NetworkParameters>;
+  /** A network that goes on: its genesis, and the folder that keeps it when it stops. */
+  readonly kept?: { readonly genesis: Genesis; readonly directory: string };
+  /** Multiaddr on which a seat listens; a free port of the loopback unless given. */
+  readonly listen?: (seat: number) => string;
+  /** Puts something between a node and its network, such as a counter. */
+  readonly wrap?: (network: Network) => Network;
 };
 
 export type Embedded = {
   readonly nodes: readonly AnwansiNode[];
-  readonly executor: Executor;
-  /** A folder of this network's that is removed with it, and that children may read. */
+  readonly hosts: readonly Libp2pNetwork[];
+  readonly executor: ChildPool;
+  /** A folder of this network's that children may read, and that is removed with it. */
   readonly scratch: string;
+  readonly genesis: Genesis;
   readonly network: Uint8Array;
   readonly stop: () => Promise<void>;
 };
@@ -39,15 +47,22 @@ const blobQuotaBytes = 4 * 1024 * 1024 * 1024;
 /** Milliseconds within which the nodes must have found each other. */
 const meshMsMax = 20_000;
 
-/** Starts `seats` nodes with the public dev keys. Its data is removed when it stops. */
+/** The folder of a seat's node in the folder of its network. */
+export function seatDirectory(root: string, seat: number): string {
+  return join(root, `node-${seat}`);
+}
+
+/** The secret from which the peer id of a development seat comes: public, like its other keys. */
+export function devPeerSeed(seat: number): Uint8Array {
+  return hash('dev', 'peer', seat);
+}
+
+/** Starts `seats` nodes with the public dev keys. Unless kept, its data goes when it stops. */
 export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded> {
-  const { seats, nonce } = options;
-  const dev = devGenesis({ seats, nonce, timeMs: Date.now() });
-  const genesis = { ...dev, parameters: { ...dev.parameters, ...options.parameters } };
-  const network = networkId(genesis);
-  const root = await mkdtemp(join(tmpdir(), 'anwansi-'));
+  const genesis = options.kept?.genesis ?? freshGenesis(options);
+  const root = options.kept?.directory ?? (await mkdtemp(join(tmpdir(), 'anwansi-')));
   const scratch = join(root, 'scratch');
-  const directories = genesis.seats.map((_, seat) => join(root, `node-${seat}`));
+  const directories = genesis.seats.map((_, seat) => seatDirectory(root, seat));
   const readable = [scratch, ...directories.map(blobDirectoryOf)];
   for (const directory of readable) await mkdir(directory, { recursive: true });
   const executor = await createExecutor({ readable: [...readable, ...options.readable] });
@@ -55,31 +70,58 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   const stop = async (): Promise<void> => {
     await Promise.allSettled(nodes.map((node) => node.stop()));
     await executor.close();
-    await rm(root, { recursive: true, force: true });
+    await rm(options.kept === undefined ? root : scratch, { recursive: true, force: true });
   };
   try {
-    const hosts: Libp2pNetwork[] = [];
-    for (let seat = 0; seat < seats; seat++)
-      hosts.push(await createLibp2pNetwork({ network, privateKeySeed: hash('dev', 'peer', seat) }));
+    const hosts = await createHosts(options, genesis);
     const starts = directories.map((directory, seat) =>
-      startNode({
-        genesis,
-        seat,
-        keys: nativeKeys(devSeatSeed(seat)),
-        network: hosts[seat]!,
-        executor,
-        directory,
-        blobQuotaBytes,
-        fault: seat >= seats - options.faulty ? options.fault : null,
-      }),
+      startSeat(options, { genesis, seat, network: hosts[seat]!, executor, directory }),
     );
-    nodes.push(...(await Promise.all(starts)));
+    // Also those that started beside one that did not are stopped with the rest.
+    const started = await Promise.allSettled(starts);
+    for (const one of started) if (one.status === 'fulfilled') nodes.push(one.value);
+    const failed = started.find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
     await connect(hosts);
+    return { nodes, hosts, executor, scratch, genesis, network: networkId(genesis), stop };
   } catch (error) {
     await stop();
     throw error;
   }
-  return { nodes, executor, scratch, network, stop };
+}
+
+function freshGenesis({ seats, nonce, parameters }: EmbeddedOptions): Genesis {
+  const dev = devGenesis({ seats, nonce, timeMs: Date.now() });
+  return { ...dev, parameters: { ...dev.parameters, ...parameters } };
+}
+
+function createHosts({ listen }: EmbeddedOptions, genesis: Genesis): Promise<Libp2pNetwork[]> {
+  const network = networkId(genesis);
+  return Promise.all(
+    genesis.seats.map((_, seat) =>
+      createLibp2pNetwork({
+        network,
+        privateKeySeed: devPeerSeed(seat),
+        ...(listen === undefined ? {} : { listen: [listen(seat)] }),
+      }),
+    ),
+  );
+}
+
+function startSeat(
+  { faulty, fault, wrap = (network) => network }: EmbeddedOptions,
+  parts: Pick<Parameters<typeof startNode>[0], 'genesis' | 'network' | 'executor' | 'directory'> & {
+    readonly seat: number;
+  },
+): Promise<AnwansiNode> {
+  const { seat, genesis, network } = parts;
+  return startNode({
+    ...parts,
+    network: wrap(network),
+    keys: nativeKeys(devSeatSeed(seat)),
+    blobQuotaBytes,
+    fault: seat >= genesis.seats.length - faulty ? fault : null,
+  });
 }
 
 async function connect(hosts: readonly Libp2pNetwork[]): Promise<void> {

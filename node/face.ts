@@ -6,6 +6,7 @@ import type { SignedJob } from '../protocol/job/job.ts';
 import type { ChainState, LedgerRules } from '../protocol/ledger/chain.ts';
 import type { ReplicaState } from '../protocol/replica/state.ts';
 import type { SealedBlock } from '../protocol/replica/wire.ts';
+import type { DutySummaryView, DutyView } from './api/contract.ts';
 import type { Blobs } from './storage/blobs.ts';
 
 /** What watchers hear of. Each is a fact about this node, not a promise. */
@@ -34,6 +35,9 @@ export type FinalBlock = {
   readonly block: SealedBlock;
   readonly certificate: Certificate | null;
 };
+
+/** Duties of one page, newest first. */
+export type DutyPage = { readonly data: readonly DutyView[]; readonly next: string | null };
 
 /** Jobs of one page, newest first. `next` is where the next page begins, null at the end. */
 export type JobPage = { readonly ids: readonly Uint8Array[]; readonly next: string | null };
@@ -65,6 +69,12 @@ export type AnwansiNode = {
   readonly heightOf: (hash: Uint8Array) => Promise<number | null>;
   readonly fetch: (cid: Uint8Array, bytesMax: number, signal: AbortSignal) => Promise<void>;
   readonly receipt: (job: Uint8Array) => Promise<Uint8Array>;
+  /** Proof bytes of what the last final state holds under a key, or that it holds nothing. */
+  readonly stateProof: (key: Uint8Array) => Promise<Uint8Array>;
+  /** Draws of the own seat, newest first. @throws RangeError for a cursor that is none */
+  readonly duties: (cursor: string | null, limit: number) => Promise<DutyPage>;
+  /** What the draws of the latest jobs brought the own seat, and how likely it was to be passed. */
+  readonly dutySummary: () => Promise<DutySummaryView>;
   /** Seats whose votes came in since a time of this machine's clock, the own seat included. */
   readonly seatsHeardSince: (ms: number) => ReadonlySet<number>;
   readonly watch: (listener: (event: NodeEvent) => void) => () => void;

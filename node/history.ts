@@ -1,5 +1,5 @@
 /** Keep the hashes of all final headers on disk, with the roots of their full subtrees. */
-import { assert } from '../protocol/assert.ts';
+import { assert, mark } from '../protocol/assert.ts';
 import { concatBytes } from '../protocol/brand.ts';
 import { type Digest, uint64, zeroDigest } from '../protocol/crypto/hash.ts';
 import { type ListFrontier, leafHash, listNodeHash } from '../protocol/merkle/list.ts';
@@ -30,6 +30,7 @@ export function appendHashes(
       rest = (rest - 1) / 2;
       level += 1;
       node = listNodeHash(peaks.pop()!, node);
+      mark('B4');
       changes.push({ bucket: 'history', key: historyKey(level, rest), value: node });
     }
     peaks.push(node);

@@ -1,4 +1,5 @@
 /** Turn what a replica wants kept into one batch of the store a step. */
+import { mark } from '../protocol/assert.ts';
 import type { Digest } from '../protocol/crypto/hash.ts';
 import { type ChainState, childHistory } from '../protocol/ledger/chain.ts';
 import { headerHash } from '../protocol/ledger/header.ts';
@@ -32,6 +33,7 @@ export function createKeeper(kept: ChainState | null, genesis: ChainState, deriv
   const finalized = (effect: Finalize): readonly StoreChange[] => {
     const hashes: Digest[] = history.size === 0 ? [genesis.hash] : [];
     for (const { header } of effect.blocks) hashes.push(headerHash(header));
+    mark('B3');
     const appended = appendHashes(history, hashes);
     const state = mapChanges(map, effect.chain.map).map(
       ({ key, value }): StoreChange => ({ bucket: 'state', key, value }),

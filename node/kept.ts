@@ -1,4 +1,5 @@
 /** Read back what a node kept, so that it goes on where it stopped. */
+import { mark } from '../protocol/assert.ts';
 import { concatBytes, sameBytes } from '../protocol/brand.ts';
 import type { Codec } from '../protocol/codec/codec.ts';
 import { type Certificate, certificateCodec, voteCodec } from '../protocol/consensus/message.ts';
@@ -20,12 +21,10 @@ import { type Kept, nothingKept } from '../protocol/replica/boot.ts';
 import { openDrawHeights } from '../protocol/replica/duty.ts';
 import { type SealedBlock, sealedBlockCodec } from '../protocol/replica/wire.ts';
 import { readFrontier } from './history.ts';
+import { pages } from './pages.ts';
 import type { Bucket, Store } from './ports.ts';
 import { readBlock } from './records.ts';
 import { StorageError } from './storage/error.ts';
-
-/** Entries that are read at once. */
-const pageCount = 4_096;
 
 /**
  * Everything that a replica must know to go on. What was written together is read together: a
@@ -46,6 +45,7 @@ export async function readKept(store: Store, directory: string): Promise<Kept> {
       ...(await readAll(store, 'proposal', sealedBlockCodec, uint64(view + 1))),
       ...(await readAll(store, 'tree', sealedBlockCodec, uint64(view + 1))),
     ];
+    mark('B8');
     const above = { votes, certificates, blocks: distinct(blocks) };
     if (top === null) return { ...nothingKept, ...above };
     return { ...top, ...above, ...(await readOpenJobs(store, top.final)) };
@@ -69,6 +69,7 @@ async function readFinal(store: Store): Promise<Final | 'damaged' | null> {
   const { header } = block;
   const hash = headerHash(header);
   const map = await readMap(store);
+  mark('B7');
   const fits =
     sameBytes(hash, finalCertificate.block) &&
     sameBytes(frontierRoot(history), header.historyRoot) &&
@@ -94,6 +95,7 @@ async function readOpenJobs(
   const jobs: SignedJob[] = [];
   const statements: SignedStatement[] = [];
   for (const id of new StateCursor(final.map).open()) {
+    mark('B9');
     const bytes = await store.get('job', id);
     if (bytes !== null) jobs.push(signedJobCodec.decode(bytes));
     statements.push(
@@ -119,25 +121,6 @@ async function readAll<T>(
   for await (const page of pages(store, bucket, from, to))
     for (const [, value] of page) found.push(decode(value));
   return found;
-}
-
-async function* pages(
-  store: Store,
-  bucket: Bucket,
-  from: Uint8Array,
-  to?: Uint8Array,
-): AsyncGenerator<readonly (readonly [Uint8Array, Uint8Array])[]> {
-  for (let start = from; ; ) {
-    const page = await store.range(bucket, {
-      from: start,
-      limit: pageCount,
-      ...(to === undefined ? {} : { to }),
-    });
-    yield page;
-    if (page.length < pageCount) return;
-    // The least key above: the same one with a zero byte more.
-    start = concatBytes(page.at(-1)![0], Uint8Array.of(0));
-  }
 }
 
 /** The least key above all that begin with this one. */

@@ -1,25 +1,35 @@
 /** Run the lane that our seat was drawn for: fetch, execute in its own noise, fold, keep. */
-import { foldPlan, noiseSeed } from '../protocol/algebra/noise.ts';
-import {
-  type LaneLeaf,
-  laneFoldFailure,
-  laneRoot,
-  subtaskLeaf,
-} from '../protocol/algebra/result.ts';
-import { laneTranscript } from '../protocol/algebra/transcript.ts';
-import { type SubtaskWork, subtaskWork } from '../protocol/algebra/work.ts';
+import { foldPlanStretches, noiseSeed } from '../protocol/algebra/noise.ts';
+import { type LaneLeaf, laneFoldFailure, subtaskLeaf } from '../protocol/algebra/result.ts';
+import { laneTranscriptStretches } from '../protocol/algebra/transcript.ts';
+import { type SubtaskWork, subtaskWorkStretches } from '../protocol/algebra/work.ts';
+import { hex } from '../protocol/brand.ts';
+import type { Digest } from '../protocol/crypto/hash.ts';
+import { type Stretches, stretchHashCount } from '../protocol/crypto/stretches.ts';
 import { admitProgram } from '../protocol/execution/admit.ts';
 import { itemCount } from '../protocol/job/job.ts';
 import { laneSubtasks, subtaskItems } from '../protocol/job/split.ts';
 import type { AbstainClass } from '../protocol/job/statement.ts';
-import { listBlobBytesMax, verifyListBlob } from '../protocol/merkle/blob.ts';
-import { listCid } from '../protocol/merkle/cid.ts';
+import {
+  listBlobBytesMax,
+  listBlobStretches,
+  type PackedList,
+  readListStretches,
+} from '../protocol/merkle/blob.ts';
+import { cidDigest, listCid } from '../protocol/merkle/cid.ts';
 import { inlineValueBytesMax, itemBytesMax, programBytesMax } from '../protocol/params.ts';
 import type { Duty } from '../protocol/replica/effect.ts';
 import type { LaneOutcome } from '../protocol/replica/input.ts';
 import { validateModule } from './executor/engine.ts';
-import type { Executor, ItemSource, SubtaskOutcome } from './ports.ts';
+import type { Executor, ItemSource } from './ports.ts';
 import type { Blobs } from './storage/blobs.ts';
+import { unhurried } from './unhurried.ts';
+
+/** Blobs of one lane that are fetched at the same time. */
+export const laneFetchCountMax = 8;
+/** Values of subtasks that a lane holds until it folds them: in number and bytes. */
+const heldValueCountMax = 256;
+const heldValueBytesMax = 32 * 1024 * 1024;
 
 /** What running a lane needs of its node. */
 export type LaneParts = {
@@ -54,11 +64,13 @@ export async function runLane(
   signal: AbortSignal,
 ): Promise<LaneOutcome> {
   const pinned: Uint8Array[] = [];
+  const ended = new AbortController();
   const bring = async (cid: Uint8Array, bytesMax: number): Promise<string> => {
     try {
       // Each blob has a window of its own: a large input may be slow, as long as it comes.
       const patience = AbortSignal.timeout(duty.patienceMs);
-      await parts.fetch(cid, bytesMax, AbortSignal.any([signal, patience]));
+      await parts.fetch(cid, bytesMax, AbortSignal.any([signal, patience, ended.signal]));
+      ended.signal.throwIfAborted(); // Nobody would give back a pin that is taken now.
       parts.blobs.pin(cid);
       pinned.push(cid);
       const path = await parts.blobs.path(cid);
@@ -74,6 +86,7 @@ export async function runLane(
     if (error instanceof Abstention) return { kind: 'local', class: error.reason };
     throw error;
   } finally {
+    ended.abort();
     for (const cid of pinned) parts.blobs.release(cid);
   }
 }
@@ -92,17 +105,18 @@ async function execute(
   if (program === null) throw new Abstention('unavailable');
   const admission = admitProgram(program, { validate: validateModule });
   if (admission.kind !== 'ok') throw new Abstention('inadmissible');
-  const cids = await itemCids(duty, parts, bring);
+  const cids = await itemCids(duty, parts, bring, signal);
   const items = itemCount(job);
+  const turn = hex(duty.job);
   const works: SubtaskWork[] = [];
-  const values: Uint8Array[] = [];
+  const fold = laneFold(programPath, duty, parts, signal);
   const leaves: LaneLeaf[] = [];
   const subtasks = laneSubtasks(job.subtasks, duty.lanes, duty.lane);
   const gather = (at: number): Promise<readonly ItemSource[]> => {
     const subtask = subtasks[at];
     if (subtask === undefined) return Promise.resolve([]);
     const { first, end } = subtaskItems(items, job.subtasks, subtask);
-    const sources = itemSources(cids, first, end, bring);
+    const sources = itemSources(cids, first, end, bring, signal);
     sources.catch(() => undefined); // Looked at when its turn comes, or never.
     return sources;
   };
@@ -112,85 +126,129 @@ async function execute(
     const { first, end } = subtaskItems(items, job.subtasks, subtask);
     const { beacon, wave, seat } = duty;
     const seed = noiseSeed({ beacon, job: duty.job, subtask, wave, seat });
-    const plan = foldPlan(seed, end - first);
+    const plan = await calmly(foldPlanStretches(seed, end - first), signal);
     const sources = await next;
     next = gather(at + 1);
     const { itemWallMs } = parts;
-    const run = { programPath, parameters: job.parameters, items: sources, plan, itemWallMs };
+    const run = { programPath, parameters: job.parameters, items: sources, plan, itemWallMs, turn };
     const outcome = await parts.executor.runSubtask(run, signal);
     if (outcome.kind === 'local') throw new Abstention(outcome.class);
-    const work = commitTo(duty, subtask, first, plan, outcome);
+    const { states, hashes, folds } = outcome;
+    const trace = { subtask, first, plan, states, hashes, folds };
+    const work = await calmly(subtaskWorkStretches(trace, duty.saltKey), signal);
     works.push(work);
     leaves.push({ subtask, result: work.result });
-    if (outcome.value !== null && work.result.ok) values.push(outcome.value);
+    if (outcome.value !== null && work.result.ok) await fold.add(outcome.value);
     parts.progress(duty.key, end - first);
   }
-  const value = await foldLane(programPath, duty, leaves, values, parts, signal);
-  return finish(parts, works, leaves, value);
+  const value = await fold.end(leaves);
+  return finish(parts, works, leaves, value, signal);
+}
+
+/** Long work between other things; a lane that is broken off ends like a killed one. */
+async function calmly<T>(work: Stretches<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await unhurried(work, signal);
+  } catch (error) {
+    if (signal.aborted) throw new Abstention('killed');
+    throw error;
+  }
 }
 
 async function itemCids(
   duty: Duty,
   parts: LaneParts,
   bring: Bring,
-): Promise<readonly Uint8Array[] | null> {
+  signal: AbortSignal,
+): Promise<PackedList | null> {
   const { input } = duty.signed.job;
   if (input.kind === 'generated') return null;
   const cid = listCid(input.root);
   await bring(cid, listBlobBytesMax);
   const bytes = await parts.blobs.read(cid);
-  const cids = bytes === null ? null : verifyListBlob(cid, bytes);
+  const cids = bytes === null ? null : await calmly(readListStretches(cid, bytes), signal);
   // A list of another length than was signed has no items to run: nobody can have them.
-  if (cids === null || cids.length !== input.items) throw new Abstention('unavailable');
+  if (cids === null || cids.count !== input.items) throw new Abstention('unavailable');
   return cids;
 }
 
+/** Where a subtask's items are, in order; a few at a time are brought here. */
 async function itemSources(
-  cids: readonly Uint8Array[] | null,
+  cids: PackedList | null,
   first: number,
   end: number,
   bring: Bring,
+  signal: AbortSignal,
 ): Promise<readonly ItemSource[]> {
   const sources: ItemSource[] = [];
-  for (let item = first; item < end; item++) {
-    if (cids === null) sources.push({ kind: 'generated', index: item });
-    else sources.push({ kind: 'file', path: await bring(cids[item]!, itemBytesMax) });
+  if (cids === null) return calmly(generatedSources(first, end), signal);
+  let next = first;
+  let failed = false;
+  const fetcher = async (): Promise<void> => {
+    while (next < end && !failed) {
+      const item = next++;
+      try {
+        sources[item - first] = { kind: 'file', path: await bring(cids.entry(item), itemBytesMax) };
+      } catch (error) {
+        failed = true;
+        throw error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: laneFetchCountMax }, fetcher));
+  return sources;
+}
+
+function* generatedSources(first: number, end: number): Stretches<readonly ItemSource[]> {
+  const sources: ItemSource[] = [];
+  for (let index = first; index < end; index++) {
+    sources.push({ kind: 'generated', index });
+    if (sources.length % stretchHashCount === 0) yield;
   }
   return sources;
 }
 
-type Done = Extract<SubtaskOutcome, { kind: 'done' }>;
+/** The left fold of the subtasks' values, as they come. */
+type LaneFold = {
+  readonly add: (value: Uint8Array) => Promise<void>;
+  /** The lane's value; null when an item or a combine failed. */
+  readonly end: (leaves: LaneLeaf[]) => Promise<Uint8Array | null>;
+};
 
-function commitTo(
-  duty: Duty,
-  subtask: number,
-  first: number,
-  plan: readonly number[],
-  { items, folds, combineFailed }: Done,
-): SubtaskWork {
-  return subtaskWork(
-    { subtask, first, plan, items, folds: combineFailed ? null : folds },
-    duty.saltKey,
-  );
-}
-
-/** The left fold of the subtasks' values; null when an item or a combine failed. */
-async function foldLane(
+/**
+ * Folds now and then instead of at the end: a lane may have 65,536 values of 16 MiB. A left fold
+ * may be broken off and taken up again anywhere.
+ */
+function laneFold(
   programPath: string,
   duty: Duty,
-  leaves: LaneLeaf[],
-  values: readonly Uint8Array[],
-  parts: LaneParts,
+  { executor, itemWallMs }: LaneParts,
   signal: AbortSignal,
-): Promise<Uint8Array | null> {
-  if (leaves.some(({ result }) => !result.ok)) return null;
-  const folded = await parts.executor.fold(programPath, values, parts.itemWallMs, signal);
-  if (folded.kind === 'local') throw new Abstention(folded.class);
-  if (folded.kind === 'failed') {
-    leaves.push(laneFoldFailure(duty.lanes));
-    return null;
-  }
-  return folded.value;
+): LaneFold {
+  let held: Uint8Array[] = [];
+  let failed = false;
+  const fold = async (): Promise<void> => {
+    if (failed) return;
+    const folded = await executor.fold(programPath, held, itemWallMs, signal, hex(duty.job));
+    if (folded.kind === 'local') throw new Abstention(folded.class);
+    failed = folded.kind === 'failed';
+    held = folded.kind === 'failed' ? [] : [folded.value];
+  };
+  return {
+    add: async (value) => {
+      if (failed) return;
+      held.push(value);
+      const bytes = held.reduce((sum, { length }) => sum + length, 0);
+      if (held.length >= heldValueCountMax || bytes >= heldValueBytesMax) await fold();
+    },
+    end: async (leaves) => {
+      if (leaves.some(({ result }) => !result.ok)) return null;
+      await fold();
+      if (!failed) return held[0]!;
+      leaves.push(laneFoldFailure(duty.lanes));
+      return null;
+    },
+  };
 }
 
 async function finish(
@@ -198,19 +256,33 @@ async function finish(
   works: readonly SubtaskWork[],
   leaves: readonly LaneLeaf[],
   honest: Uint8Array | null,
+  signal: AbortSignal,
 ): Promise<LaneOutcome> {
   const value = lie ? falseValue(honest) : honest;
-  keep(await blobs.putList(leaves.map(subtaskLeaf)));
+  const entries = await calmly(leafBytes(leaves), signal);
+  const { cid, bytes } = await calmly(listBlobStretches(entries), signal);
+  await blobs.putAs(cid, bytes);
+  keep(cid);
   const valueCid = value === null ? null : await blobs.put(value);
   if (valueCid !== null) keep(valueCid);
-  const transcript = laneTranscript(works);
+  const transcript = await calmly(laneTranscriptStretches(works), signal);
   return {
     kind: 'done',
-    claim: { laneRoot: laneRoot(leaves), valueCid, mapFuel: 0n },
+    // The list's id holds its root: laneRoot.
+    claim: { laneRoot: cidDigest(cid) as Digest, valueCid, mapFuel: 0n },
     transcript,
     workRoot: transcript.workRoot,
     inlineValue: value !== null && value.length <= inlineValueBytesMax ? value : null,
   };
+}
+
+function* leafBytes(leaves: readonly LaneLeaf[]): Stretches<readonly Uint8Array[]> {
+  const entries: Uint8Array[] = [];
+  for (const leaf of leaves) {
+    entries.push(subtaskLeaf(leaf));
+    if (entries.length % 512 === 0) yield;
+  }
+  return entries;
 }
 
 /** What all liars of a development network tell alike. */

@@ -1,5 +1,5 @@
 /** Build a node of its parts; start them in order, stop them in reverse. */
-import { unreachable } from '../protocol/assert.ts';
+import { mark, unreachable } from '../protocol/assert.ts';
 import { hex } from '../protocol/brand.ts';
 import { installSha256 } from '../protocol/crypto/hash.ts';
 import { jobId } from '../protocol/job/job.ts';
@@ -15,7 +15,9 @@ import { systemClock } from './clock.ts';
 import { nativeSha256 } from './crypto.ts';
 import { type Driver, drive } from './driver.ts';
 import { type Duties, startDuties } from './duties.ts';
+import { dutyChanges } from './duty-book.ts';
 import type { AnwansiNode } from './face.ts';
+import { jobLogChanges } from './job-log.ts';
 import { createKeeper } from './keeper.ts';
 import { readKept } from './kept.ts';
 import { answerBlob } from './network/blobs.ts';
@@ -28,6 +30,7 @@ import {
   tell,
 } from './parts.ts';
 import type { StoreChange, Topic } from './ports.ts';
+import { prune, pruneStep } from './prune.ts';
 import { orderedChanges, readSubmissionsSince } from './submissions.ts';
 import { answerSync } from './sync.ts';
 
@@ -64,24 +67,32 @@ async function startParts(parts: Parts): Promise<AnwansiNode> {
     failed: (reason) => tell(parts, { kind: 'failed', reason }),
   });
   const asking = new Set<Promise<void>>();
-  const ask: Ask = (question) => {
-    const asked = askPeers(network, question)
-      .then((answer) => void driver.take(answer))
+  const track = (work: Promise<void>): void => {
+    const tracked = work
       .catch((reason: unknown) => tell(parts, { kind: 'failed', reason }))
-      .finally(() => asking.delete(asked));
-    asking.add(asked);
+      .finally(() => asking.delete(tracked));
+    asking.add(tracked);
   };
+  const ask: Ask = (question) =>
+    track(askPeers(network, question).then((answer) => void driver.take(answer)));
   let final = kept.final ?? genesis;
+  if (kept.final !== null && kept.finalCertificate !== null)
+    parts.stored = { chain: kept.final, certificate: kept.finalCertificate };
   const driver: Driver = drive(boot({ ledger: rules, seat, keys, ...paces }, kept, Date.now()), {
     store,
-    keeper: createKeeper(kept.final, genesis, derive),
+    keeper: createKeeper(kept.final, genesis, (before, effect) => derive(parts, before, effect)),
     clock: systemClock(),
     perform: (effect) => {
       perform(parts, duties, ask, effect);
       if (effect.kind !== 'finalize') return;
       const before = final;
       final = effect.chain;
+      parts.stored = { chain: effect.chain, certificate: effect.certificate };
       announcePending(parts, driver, final);
+      if (
+        Math.floor(final.header.height / pruneStep) > Math.floor(before.header.height / pruneStep)
+      )
+        track(prune(store, final).then(() => undefined));
       tell(parts, { kind: 'final', chain: final, before, blocks: effect.blocks });
     },
   });
@@ -116,9 +127,14 @@ async function startParts(parts: Parts): Promise<AnwansiNode> {
 type Finalize = Extract<Effect, { kind: 'finalize' }>;
 type Ask = (question: Extract<Effect, { kind: 'request' }>) => void;
 
-/** What a new final chain adds to the store besides itself. */
-function derive(_before: ChainState, { blocks }: Finalize): readonly StoreChange[] {
-  return orderedChanges(blocks);
+/** What a new final chain adds to the store besides itself: lists of jobs, the own duties. */
+function derive(
+  { rules, options: { seat } }: Parts,
+  before: ChainState,
+  { blocks, chain }: Finalize,
+): readonly StoreChange[] {
+  const duties = seat === null ? [] : dutyChanges({ before, blocks, chain }, rules, seat);
+  return [...orderedChanges(blocks), ...jobLogChanges(blocks), ...duties];
 }
 
 /** Announces what was submitted here before and could still be ordered. */
@@ -130,6 +146,7 @@ async function takeUpSubmissions({ store, pending }: Parts, driver: Driver): Pro
     const { submitter, nonce, includeByMs } = signed.job;
     if (state === 'cancelled' || includeByMs <= final.header.timeMs) continue;
     if (cursor.usedNonce(submitter, nonce)) continue;
+    mark('B10');
     pending.set(hex(jobId(signed.job)), signed);
     driver.take({ kind: 'submitted', signed });
   }

@@ -1,10 +1,11 @@
 /** Open what a node is made of, before it runs. */
 import { join } from 'node:path';
 import { hex } from '../protocol/brand.ts';
+import type { Certificate } from '../protocol/consensus/message.ts';
 import { recent } from '../protocol/crypto/recent.ts';
 import type { SeatKeys } from '../protocol/crypto/suite.ts';
 import type { SignedJob } from '../protocol/job/job.ts';
-import { type LedgerRules, ledgerRules } from '../protocol/ledger/chain.ts';
+import { type ChainState, type LedgerRules, ledgerRules } from '../protocol/ledger/chain.ts';
 import type { Genesis } from '../protocol/ledger/genesis.ts';
 import type { Duty, Notice } from '../protocol/replica/effect.ts';
 import { contractsOf } from './contracts.ts';
@@ -55,6 +56,8 @@ export type Parts = {
   readonly lastHeard: Map<number, number>;
   /** Jobs submitted here that are neither ordered nor too late, by id. */
   readonly pending: Map<string, SignedJob>;
+  /** The final chain up to which the store holds everything; null before the first. */
+  stored: { readonly chain: ChainState; readonly certificate: Certificate } | null;
   /** Results of own lanes that peers may ask for, oldest first. */
   readonly results: Uint8Array[];
   /** Whoever first told of a job most likely has its program and its items. */
@@ -90,6 +93,7 @@ export async function openParts(options: NodeOptions): Promise<Parts> {
     listeners: new Set(),
     lastHeard: new Map(),
     pending: new Map(),
+    stored: null,
     results: [],
     origin: (job) => origins.get(hex(job)) ?? null,
     learnOrigin: (job, peer) => {

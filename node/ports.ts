@@ -64,6 +64,7 @@ export const buckets = {
   submission: 13,
   ordered: 14,
   duty: 15,
+  log: 16,
 } as const;
 export type Bucket = keyof typeof buckets;
 
@@ -121,17 +122,15 @@ export type SubtaskRun = {
   readonly turn?: string;
 };
 
-export type ItemOutcome =
-  | { readonly ok: true; readonly valueHash: Uint8Array }
-  | { readonly ok: false; readonly class: FailureClass };
-
 export type SubtaskOutcome =
   | {
       readonly kind: 'done';
-      /** Per place; null where an item above the lowest failing one was not run. */
-      readonly items: readonly (ItemOutcome | null)[];
-      /** SHA-256 of the value after each -1 of the plan, in order; null when an item failed. */
-      readonly folds: readonly Uint8Array[] | null;
+      /** Per place: 0 not run, because it lies above the lowest failing one; 1 ok; 2 trap; 3 bad-value. */
+      readonly states: Uint8Array;
+      /** SHA-256 of each item's value, 32 bytes a place; zero where there is none. */
+      readonly hashes: Uint8Array;
+      /** SHA-256 of the value after each -1 of the plan, 32 bytes each; null when anything failed. */
+      readonly folds: Uint8Array | null;
       /** The folded value; null when an item or a combine failed. */
       readonly value: Uint8Array | null;
       readonly combineFailed: boolean;
@@ -149,7 +148,7 @@ export type CallOutcome =
 /** Runs programs in sandboxed children. Never rejects for what a program does. */
 export type Executor = {
   readonly runSubtask: (run: SubtaskRun, signal: AbortSignal) => Promise<SubtaskOutcome>;
-  /** Left fold of values with `anw_combine`; empty values are the identity. */
+  /** Left fold of values with `anw_combine`, `wallMs` each; empty values are the identity. */
   readonly fold: (
     programPath: string,
     values: readonly Uint8Array[],

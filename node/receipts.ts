@@ -19,7 +19,9 @@ import { ReceiptError } from '../protocol/receipt/error.ts';
 import { neededHeights } from '../protocol/receipt/heights.ts';
 import { issueReceipt, type LanePiece } from '../protocol/receipt/issue.ts';
 import { receiptCodec } from '../protocol/receipt/receipt.ts';
+import type { SealedBlock } from '../protocol/replica/wire.ts';
 import { readHistory } from './history.ts';
+import { readJobLog, statementIn } from './job-log.ts';
 import type { Store } from './ports.ts';
 import { rootWithMerkletreejs } from './prover.ts';
 import { readBlock } from './records.ts';
@@ -40,51 +42,90 @@ export async function makeReceipt(job: Uint8Array, parts: ReceiptParts): Promise
   const { chain, certificate, store, genesis } = parts;
   const record = new StateCursor(chain.map).job(job);
   if (record === null) throw new ReceiptError({ code: 'RECEIPT_PIECE_MISSING', piece: 'the job' });
-  const last = record.ended ?? record.includedHeight;
-  const bodies = new Map<number, readonly Uint8Array[]>();
+  const ended = record.ended ?? record.includedHeight;
+  const own = await load(store, record.includedHeight);
+  const signed = findJob(own?.items ?? [], job);
+  const anchorHeight = signed?.job.anchorHeight ?? 0;
+  const heights = neededHeights({ record, ended, anchorHeight });
   const headers = new Map<number, Header>();
-  const load = async (height: number): Promise<void> => {
-    if (height < 0 || headers.has(height)) return;
-    const block = await readBlock(store, height);
-    if (block === null) return;
-    headers.set(height, block.header);
-    bodies.set(height, block.items);
-  };
-  for (let height = record.includedHeight - 1; height <= last; height++) await load(height);
-  const signed = findJob(bodies.get(record.includedHeight) ?? [], job);
-  if (signed !== null) await load(signed.job.anchorHeight);
-  crossCheck(bodies, headers);
+  for (const height of heights) {
+    const block = await load(store, height);
+    if (block !== null) headers.set(height, block.header);
+  }
+  const statements = await statementsOf(job, record, ended, store);
   const lanes = await lanePieces(record, parts);
   const program = signed === null ? null : await programOf(signed, parts);
-  const anchorHeight = signed?.job.anchorHeight ?? 0;
-  const heights = neededHeights({ record, ended: last, anchorHeight });
   const below = heights.filter((height) => height < chain.header.height);
-  const history = await readHistory(store, chain.header.height, [0, ...below]);
   const receipt = issueReceipt({
     genesis,
     jobId: job,
     final: chain.header,
     certificate,
     map: chain.map,
-    history,
+    history: await readHistory(store, chain.header.height, [0, ...below]),
     header: (height) => headers.get(height) ?? null,
-    body: (height) => bodies.get(height) ?? null,
+    statementHeights: [...statements.keys()],
+    body: (height) =>
+      height === record.includedHeight ? (own?.items ?? null) : (statements.get(height) ?? null),
     lanes,
     program: program ?? new Uint8Array(0),
   });
   return receiptCodec.encode(receipt);
 }
 
-/** The roots that the receipt rests on, built a second time by another implementation. */
-function crossCheck(
-  bodies: ReadonlyMap<number, readonly Uint8Array[]>,
-  headers: ReadonlyMap<number, Header>,
-): void {
-  for (const [height, items] of bodies)
-    assert(
-      items.length === 0 || sameBytes(rootWithMerkletreejs(items), headers.get(height)!.itemsRoot),
-      'both implementations give a body one root',
-    );
+/** A final block, its root built a second time by another implementation. */
+async function load(store: Store, height: number): Promise<SealedBlock | null> {
+  const block = await readBlock(store, height);
+  assert(
+    block === null ||
+      block.items.length === 0 ||
+      sameBytes(rootWithMerkletreejs(block.items), block.header.itemsRoot),
+    'both implementations give a body one root',
+  );
+  return block;
+}
+
+/**
+ * The items that are statements about a job, by height. One block at a time is held, and of it
+ * these items are kept: a job may be open for more blocks than fit into memory.
+ */
+async function statementsOf(
+  job: Uint8Array,
+  { includedHeight, lanes }: JobRecord,
+  ended: number,
+  store: Store,
+): Promise<ReadonlyMap<number, readonly Uint8Array[]>> {
+  const gather = async (
+    heights: Iterable<number>,
+  ): Promise<ReadonlyMap<number, readonly Uint8Array[]> | null> => {
+    const kept = new Map<number, readonly Uint8Array[]>();
+    const open = lanes.map(({ logSize }) => logSize);
+    for (const height of heights) {
+      const block = await load(store, height);
+      if (block === null) return null;
+      const about = block.items.filter((item) => {
+        const lane = statementAbout(item, job);
+        if (lane !== null && lane in open) open[lane]! -= 1;
+        return lane !== null;
+      });
+      if (about.length > 0) kept.set(height, about);
+    }
+    return open.every((rest) => rest === 0) ? kept : null;
+  };
+  const first = includedHeight + 1;
+  const known = await readJobLog(store, job, first, ended);
+  // A store that was begun before it kept the heights lacks some: the sizes of the logs tell.
+  return (await gather(known)) ?? (await gather(range(first, ended))) ?? new Map();
+}
+
+/** The lane that a block item is a statement about, if it is one about this job. */
+function statementAbout(item: Uint8Array, job: Uint8Array): number | null {
+  const statement = statementIn(item)?.statement;
+  return statement !== undefined && sameBytes(statement.job, job) ? statement.lane : null;
+}
+
+function* range(first: number, last: number): Generator<number> {
+  for (let height = first; height <= last; height++) yield height;
 }
 
 function findJob(items: readonly Uint8Array[], id: Uint8Array): SignedJob | null {

@@ -1,4 +1,5 @@
 /** Write what a replica wants kept as changes of the store, and read it back. */
+import { mark } from '../protocol/assert.ts';
 import { concatBytes } from '../protocol/brand.ts';
 import {
   type Certificate,
@@ -19,6 +20,7 @@ const voteKinds = ['notar', 'skip', 'final'] as const;
 /** Two votes that exclude each other have two keys: a log that holds both convicts its node. */
 function voteKey({ epoch, view, kind, block }: Vote): Uint8Array {
   const place = concatBytes(uint64(epoch), uint64(view), Uint8Array.of(voteKinds.indexOf(kind)));
+  mark('B2');
   return concatBytes(place, block);
 }
 

@@ -1,5 +1,6 @@
 /** Answer peers who lack blocks or certificates: from memory first, then from disk. */
 
+import { mark } from '../protocol/assert.ts';
 import type { Certificate } from '../protocol/consensus/message.ts';
 import { blockBytesMax } from '../protocol/params.ts';
 import { serveFromMemory } from '../protocol/replica/serve.ts';
@@ -23,9 +24,13 @@ export async function answerSync(
   store: Store,
   body: Uint8Array,
 ): Promise<Uint8Array> {
+  mark('Y1');
   const request = syncRequestCodec.decode(body);
   const held = serveFromMemory(state, request);
-  if (held !== null) return syncResponseCodec.encode(held);
+  if (held !== null) {
+    mark('Y2');
+    return syncResponseCodec.encode(held);
+  }
   const response: SyncResponse =
     request.kind === 'final'
       ? { kind: 'final', ...(await stretch(store, request.from)) }
@@ -35,6 +40,7 @@ export async function answerSync(
 
 async function find(store: Store, hash: Uint8Array): Promise<SealedBlock | null> {
   const height = await readHeight(store, hash);
+  mark('Y3');
   return height === null ? null : readBlock(store, height);
 }
 
@@ -55,6 +61,10 @@ async function stretch(
     const certificate = await readCertificate(store, height);
     if (certificate !== null) best = { count: blocks.length, certificate };
   }
-  if (best === null) return { blocks: [], certificate: null };
+  if (best === null) {
+    mark('Y5');
+    return { blocks: [], certificate: null };
+  }
+  mark('Y4');
   return { blocks: blocks.slice(0, best.count), certificate: best.certificate };
 }

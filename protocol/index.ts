@@ -33,6 +33,7 @@ export {
   ledgerRules,
 } from './ledger/chain.ts';
 export type { Contracts, JobEnd, JobTerms, Settlement } from './ledger/contracts.ts';
+export { readStateEntry, type StateReading } from './ledger/entry.ts';
 export {
   devParameters,
   type Genesis,
@@ -42,6 +43,7 @@ export {
   type Seat,
 } from './ledger/genesis.ts';
 export { type Header, headerCodec, headerHash } from './ledger/header.ts';
+export { formatStateKey } from './ledger/key.ts';
 export { type JobRecord, type JobState, recordCodec } from './ledger/record.ts';
 export { StateCursor, stateKeys } from './ledger/state.ts';
 export {
@@ -59,6 +61,12 @@ export { protocolName, protocolVersion } from './params.ts';
 export { formatRatio, parseDecimal, type Ratio, ratio } from './ratio.ts';
 export { issueReceipt, type ReceiptPieces } from './receipt/issue.ts';
 export { type Receipt, receiptCodec } from './receipt/receipt.ts';
+export {
+  issueStateProof,
+  type StateProof,
+  type StateProofPieces,
+  stateProofCodec,
+} from './receipt/state-proof.ts';
 export { boot, type Kept, nothingKept, type ReplicaSetup } from './replica/boot.ts';
 export type { Duty, Effect } from './replica/effect.ts';
 export type { Input, LaneOutcome, Topic } from './replica/input.ts';

@@ -24,13 +24,14 @@ const coreValues = [
   ...['CodecError', 'ProtocolError', 'SamplingError', 'StateCursor', 'acceptTable', 'admitJob'],
   ...['admitProgram', 'adversarialSeats', 'applyBlock', 'blobCid', 'blockItemCodec', 'boot'],
   ...['cutInput', 'defaultAdversary', 'describeJob', 'devParameters', 'draftBlock', 'drawPlan'],
-  ...['formatCid', 'formatRatio', 'genesisChain', 'genesisCodec', 'hash', 'headerCodec'],
-  ...['headerHash', 'hex', 'inclusionProof', 'installSha256', 'issueReceipt', 'itemsRoot'],
-  ...['jobCodec', 'jobId', 'judgeGossip', 'laneSubtasks', 'ledgerRules', 'listBlob', 'listRoot'],
-  ...['mapGet', 'mapRoot', 'networkId', 'nothingKept', 'packProgram', 'parseCid', 'parseDecimal'],
-  ...['portableKeys', 'portableSuite', 'programManifest', 'protocolName', 'protocolVersion'],
-  ...['proveKey', 'ratio', 'receiptCodec', 'recordCodec', 'serveFromMemory', 'sha256'],
-  ...['signedJobCodec', 'signedMessage', 'signedStatementCodec', 'stateKeys', 'statementMessage'],
+  ...['formatCid', 'formatRatio', 'formatStateKey', 'genesisChain', 'genesisCodec', 'hash'],
+  ...['headerCodec', 'headerHash', 'hex', 'inclusionProof', 'installSha256', 'issueReceipt'],
+  ...['issueStateProof', 'itemsRoot', 'jobCodec', 'jobId', 'judgeGossip', 'laneSubtasks'],
+  ...['ledgerRules', 'listBlob', 'listRoot', 'mapGet', 'mapRoot', 'networkId', 'nothingKept'],
+  ...['packProgram', 'parseCid', 'parseDecimal', 'portableKeys', 'portableSuite'],
+  ...['programManifest', 'protocolName', 'protocolVersion', 'proveKey', 'ratio', 'readStateEntry'],
+  ...['receiptCodec', 'recordCodec', 'serveFromMemory', 'sha256', 'signedJobCodec'],
+  ...['signedMessage', 'signedStatementCodec', 'stateKeys', 'stateProofCodec', 'statementMessage'],
   ...['step', 'subtaskItems', 'tryDecode', 'unhex', 'verifyInclusion', 'verifyMapProof'],
 ];
 const coreTypes = [
@@ -40,13 +41,17 @@ const coreTypes = [
   ...['JobTerms', 'Kept', 'LaneClaim', 'LaneOutcome', 'LedgerRules', 'Manifest', 'MapProof'],
   ...['NetworkParameters', 'ProvisionalJob', 'ProvisionalLane', 'Ratio', 'Receipt'],
   ...['ReceiptPieces', 'ReplicaSetup', 'ReplicaState', 'Seat', 'SeatKeys', 'Settlement'],
-  ...['SignedJob', 'SignedStatement', 'StateMap', 'Statement', 'Stepped', 'Topic', 'Verdict'],
+  ...['SignedJob', 'SignedStatement', 'StateMap', 'StateProof', 'StateProofPieces', 'StateReading'],
+  ...['Statement', 'Stepped', 'Topic', 'Verdict'],
 ];
 const verifyValues = [
-  ...['ProtocolError', 'ReceiptError', 'TrustError', 'assuranceSentence', 'auditReceipt'],
-  ...['checks', 'concludeAudit', 'devPolicy', 'devTrust', 'failureSentence', 'formatCid'],
-  ...['formatRatio', 'formatTrust', 'hex', 'installSha256', 'nothingRun', 'parseCid'],
-  ...['parseReceipt', 'parseTrust', 'portableSuite', 'receiptBytesMax', 'receiptCodec', 'unhex'],
+  ...['ProtocolError', 'ReceiptError', 'StateProofError', 'TrustError', 'assuranceSentence'],
+  ...['auditReceipt', 'auditStateProof', 'checks', 'concludeAudit', 'devPolicy', 'devTrust'],
+  ...['failureSentence', 'formatCid', 'formatRatio', 'formatStateKey', 'formatTrust', 'hex'],
+  ...['installSha256', 'nothingRun', 'parseCid', 'parseReceipt'],
+  ...['parseStateProof', 'parseTrust', 'portableSuite', 'proofKindOf', 'readStateEntry'],
+  ...['receiptBytesMax', 'receiptCodec', 'stateChecks', 'stateProofBytesMax', 'stateProofCodec'],
+  ...['unhex'],
 ];
 
 test('the core exports the names that were decided on, and no other', () => {

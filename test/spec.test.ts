@@ -23,6 +23,8 @@ const letters: Readonly<Record<string, string>> = {
   receipt: 'V',
   replica: 'R',
   network: 'W',
+  storage: 'B',
+  sync: 'Y',
 };
 
 type Texts = ReadonlyMap<string, string>;

@@ -17,6 +17,8 @@ export type OptionSpec =
       readonly default?: string;
       readonly choices?: readonly string[];
     }
+  /** May be given several times, each time with several values; none without it. */
+  | { readonly kind: 'texts' | 'paths'; readonly placeholder: string; readonly describe: string }
   | {
       readonly kind: 'integer';
       readonly placeholder: string;
@@ -41,13 +43,17 @@ type Arguments = Readonly<Record<string, ArgumentSpec>>;
 
 type OptionValue<O> = O extends { kind: 'flag' }
   ? boolean
-  : O extends { kind: 'integer'; default: number }
-    ? number
-    : O extends { kind: 'integer' }
-      ? number | undefined
-      : O extends { default: string }
-        ? Choice<O>
-        : Choice<O> | undefined;
+  : O extends { kind: 'texts' | 'paths' }
+    ? readonly string[]
+    : OneValue<O>;
+
+type OneValue<O> = O extends { kind: 'integer'; default: number }
+  ? number
+  : O extends { kind: 'integer' }
+    ? number | undefined
+    : O extends { default: string }
+      ? Choice<O>
+      : Choice<O> | undefined;
 
 type Choice<O> = O extends { choices: readonly (infer C)[] } ? C : string;
 
@@ -83,6 +89,11 @@ export type CommandSpec<A extends Arguments, O extends Options> = {
   readonly examples: readonly (readonly [line: string, describe: string])[];
   readonly arguments?: A;
   readonly options?: O;
+  /**
+   * For a command that runs until it is stopped: milliseconds that `run` has to end by itself once
+   * its signal fires. What it then returns or throws counts as if nobody had interrupted it.
+   */
+  readonly stopMsMax?: number;
   /** Returns the exit code, 0 by default; throws a CliError or ProtocolError when it fails. */
   readonly run: (context: Context, values: Values<A, O>) => Promise<number | undefined>;
 };
@@ -95,8 +106,15 @@ export type Command = {
   readonly register: (
     program: CommanderCommand,
     resolvePath: (path: string) => string,
-    invoke: (run: (context: Context) => Promise<number | undefined>) => void,
+    invoke: (found: Found) => void,
   ) => void;
+};
+
+/** The command that the words name, with its values. */
+export type Found = {
+  readonly run: (context: Context) => Promise<number | undefined>;
+  /** See {@link CommandSpec}; null for a command that is broken off. */
+  readonly stopMsMax: number | null;
 };
 
 /** Makes a command of its description. */
@@ -116,22 +134,34 @@ export function defineCommand<const A extends Arguments, const O extends Options
     command.addHelpText('after', examplesText(spec.examples));
     command.action((...given: unknown[]) => {
       const values: Record<string, unknown> = {};
-      const resolved = (kind: string, value: unknown): unknown =>
-        kind === 'path' && typeof value === 'string' && value !== '-' ? resolvePath(value) : value;
+      const resolved = (kind: string, value: unknown): unknown => {
+        if (Array.isArray(value)) return value.map((one) => resolved(kind, one));
+        const isPath = kind === 'path' || kind === 'paths';
+        return isPath && typeof value === 'string' && value !== '-' ? resolvePath(value) : value;
+      };
       argumentSpecs.forEach(([name, { kind }], index) => {
-        const value = given[index];
-        values[name] = Array.isArray(value)
-          ? value.map((one) => resolved(kind, one))
-          : resolved(kind, value);
+        values[name] = resolved(kind, given[index]);
       });
       const options = command.opts();
       for (const [name, { kind }] of optionSpecs)
         values[name] = kind === 'flag' ? options[name] === true : resolved(kind, options[name]);
-      invoke((context) => spec.run(context, values as Values<A, O>));
+      invoke({
+        run: (context) => spec.run(context, values as Values<A, O>),
+        stopMsMax: spec.stopMsMax ?? null,
+      });
     });
   };
   return { name: spec.name, summary: spec.summary, register };
 }
+
+/** What the verbs under a noun are about. */
+const nounSummaries: Readonly<Record<string, string>> = {
+  job: 'Jobs of a node: list, show, watch them, fetch results and receipts, cancel.',
+  data: 'Bring data to a node, and fetch it.',
+  state: 'Look into the state, with proofs.',
+  node: 'Run a node, and look after it.',
+  genesis: 'Begin a network.',
+};
 
 /** The command under which a verb stands: made with its first verb. */
 function nounOf(program: CommanderCommand, nouns: readonly string[]): CommanderCommand {
@@ -139,7 +169,7 @@ function nounOf(program: CommanderCommand, nouns: readonly string[]): CommanderC
   for (const noun of nouns)
     at =
       at.commands.find((command) => command.name() === noun) ??
-      at.command(noun).summary(`Commands about a ${noun}; see anwansi ${noun} --help.`);
+      at.command(noun).summary(nounSummaries[noun] ?? '');
   return at;
 }
 
@@ -151,7 +181,10 @@ function argumentOf(name: string, { describe, optional, many }: ArgumentSpec): A
 function optionOf(name: string, spec: OptionSpec): CommanderOption {
   const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   if (spec.kind === 'flag') return new CommanderOption(flag, spec.describe);
-  const option = new CommanderOption(`${flag} <${spec.placeholder}>`, spec.describe);
+  const isList = spec.kind === 'texts' || spec.kind === 'paths';
+  const shown = `<${spec.placeholder}${isList ? '...' : ''}>`;
+  const option = new CommanderOption(`${flag} ${shown}`, spec.describe);
+  if (isList) option.default([]);
   if (spec.kind === 'integer')
     option.argParser((text) => integer(text, spec.min, spec.max)).default(spec.default);
   if (spec.kind === 'text') {

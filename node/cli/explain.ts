@@ -1,5 +1,6 @@
 /** Turn a code into sentences, and find the code that somebody meant. */
 
+import { editDistance } from '../nearest.ts';
 import type { CodeEntry } from './codes/entry.ts';
 import { codeCatalogue } from './codes.ts';
 
@@ -27,18 +28,4 @@ export function nearestCodes(asked: string): readonly string[] {
     .sort((a, b) => a.distance - b.distance || (a.code < b.code ? -1 : 1))
     .slice(0, suggestionCountMax)
     .map(({ code }) => code);
-}
-
-/** Letters to insert, remove or change to make `b` of `a`. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

@@ -3,7 +3,7 @@ import { relative, resolve } from 'node:path';
 import { Command as CommanderCommand, CommanderError } from 'commander';
 import { ProtocolError } from '../../protocol/errors.ts';
 import { codeEntry } from './codes.ts';
-import type { Command, Context } from './command.ts';
+import type { Command, Context, Found } from './command.ts';
 import { CliError, type ExitCode, exitCodeMeanings, exitCodes, usageError } from './error.ts';
 import { type OutputFrame, openOutput, type TextStream } from './output.ts';
 
@@ -37,13 +37,13 @@ export async function runCommandLine(
   surroundings: Surroundings,
 ): Promise<number> {
   const { environment, directory } = surroundings;
-  let run: ((context: Context) => Promise<number | undefined>) | null = null;
+  let found: Found | null = null;
   const commander = build(
     program,
     surroundings,
     (path) => resolve(directory, path),
-    (found) => {
-      run = found;
+    (one) => {
+      found = one;
     },
   );
   try {
@@ -53,9 +53,9 @@ export async function runCommandLine(
   }
   const options = commander.opts();
   const output = openOutput({ ...surroundings, ...globals(options) });
-  if (run === null) return report(output, usageError('no command', 'See: anwansi --help'), false);
+  if (found === null) return report(output, usageError('no command', 'See: anwansi --help'), false);
   const verbose = options.verbose > 0 || (environment.ANWANSI_DEBUG ?? '') !== '';
-  return perform(run, output, surroundings, verbose);
+  return perform(found, output, surroundings, verbose);
 }
 
 /**
@@ -72,7 +72,7 @@ export function callerDirectory(
 }
 
 async function perform(
-  run: (context: Context) => Promise<number | undefined>,
+  { run, stopMsMax }: Found,
   output: OutputFrame,
   { environment, directory, onInterruption }: Surroundings,
   verbose: boolean,
@@ -96,7 +96,9 @@ async function perform(
       (code) => ({ code: code ?? exitCodes.done }),
       (error: unknown) => ({ error }),
     );
-    const first = await Promise.race([ended, interrupted]);
+    let first = await Promise.race([ended, interrupted]);
+    if (stopMsMax !== null && (first === 'SIGINT' || first === 'SIGTERM'))
+      first = await Promise.race([ended, after(stopMsMax, first)]);
     await cleanUp(cleanUps, output);
     if (first === 'SIGINT' || first === 'SIGTERM') return interruptedBy(first, output);
     if (first instanceof Error) return report(output, first, verbose);
@@ -106,6 +108,11 @@ async function perform(
   } finally {
     unsubscribe();
   }
+}
+
+async function after<T>(ms: number, value: T): Promise<T> {
+  await new Promise((resolve) => setTimeout(resolve, ms).unref());
+  return value;
 }
 
 function interruptedBy(signal: 'SIGINT' | 'SIGTERM', output: OutputFrame): number {
@@ -174,7 +181,7 @@ function build(
   { version, summary, commands }: Program,
   { stdout, stderr }: Surroundings,
   resolvePath: (path: string) => string,
-  invoke: (run: (context: Context) => Promise<number | undefined>) => void,
+  invoke: (found: Found) => void,
 ): CommanderCommand {
   const commander = new CommanderCommand('anwansi')
     .description(summary)

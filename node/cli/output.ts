@@ -18,6 +18,11 @@ export type Output = {
    * with a line end on a terminal only), or with `--json` the `data` of the one document.
    */
   readonly result: (data: unknown, shown: string | Uint8Array) => void;
+  /**
+   * One of several things that a running command tells on standard output, at once: a line, or
+   * with `--json` one JSON value in a line. The closing document is then one line too.
+   */
+  readonly event: (data: unknown, shown: string) => void;
   /** One line for the person; not with `--quiet`. */
   readonly note: (line: string) => void;
   /** One line that the person should not miss; with `--json` also in the document. */
@@ -68,6 +73,7 @@ export function openOutput(options: OutputOptions): OutputFrame {
   const warnings: string[] = [];
   let data: unknown = null;
   let display: Progress | null = null;
+  let streams = false;
 
   const style = (name: Style, text: string): string =>
     colored ? styleText(name, text, { validateStream: false }) : text;
@@ -86,6 +92,11 @@ export function openOutput(options: OutputOptions): OutputFrame {
         stdout.write(shown);
         if (stdout.isTTY === true) stdout.write('\n');
       }
+    },
+    event: (value, shown) => {
+      display?.clear();
+      streams = true;
+      stdout.write(`${json ? JSON.stringify(value, exactly) : shown}\n`);
     },
     note: (text) => {
       if (!quiet) line(text);
@@ -111,7 +122,7 @@ export function openOutput(options: OutputOptions): OutputFrame {
       if (json) {
         const errors = error === null ? [] : [error];
         const document = { schema_version: documentVersion, success, data, warnings, errors };
-        stdout.write(`${JSON.stringify(document, exactly, 2)}\n`);
+        stdout.write(`${JSON.stringify(document, exactly, streams ? 0 : 2)}\n`);
       }
     },
   };

@@ -1,15 +1,17 @@
-/** Run one job on an embedded network, from the wish to the audited receipt. */
+/** Run one job, from the wish to the audited receipt. */
 import { randomBytes } from 'node:crypto';
 import { type Hex, hex, utf8 } from '../../protocol/brand.ts';
 import { sha256 } from '../../protocol/crypto/hash.ts';
+import type { SeatKeys } from '../../protocol/crypto/suite.ts';
 import type { JobRecord } from '../../protocol/ledger/record.ts';
-import { formatRatio } from '../../protocol/ratio.ts';
 import type { Audit, Conclusion } from '../../protocol/receipt/audit.ts';
 import { devAccountSeed } from '../../protocol/receipt/dev.ts';
-import { devTrust } from '../../protocol/receipt/trust.ts';
+import { devTrust, type Trust } from '../../protocol/receipt/trust.ts';
 import { ClientError } from '../client/error.ts';
-import { followJob, type Sighting } from '../client/follow.ts';
+import { followJob } from '../client/follow.ts';
+import type { Gateway } from '../client/gateway.ts';
 import { checkInput } from '../client/input.ts';
+import { localGateway } from '../client/local-gateway.ts';
 import {
   checkParameters,
   isGenerated,
@@ -21,10 +23,11 @@ import { settleReceipt } from '../client/settle.ts';
 import { nativeKeys, nativeSuite } from '../crypto.ts';
 import { type Embedded, startEmbedded } from '../embedded.ts';
 import type { FaultName } from '../faults.ts';
+import type { Executor } from '../ports.ts';
 import { codeEntry } from './codes.ts';
 import type { Context } from './command.ts';
 import { CliError, exitCodes } from './error.ts';
-import type { ProgressView } from './progress.ts';
+import { badEnd, type JobTerms, progressView } from './job-words.ts';
 
 /** A network to run on, and what is wrong with it on purpose. */
 export type NetworkWish = {
@@ -41,7 +44,7 @@ export type FinishedJob = {
   readonly receipt: Uint8Array;
   readonly audit: Audit;
   readonly conclusion: Conclusion;
-  readonly executedItems: number;
+  readonly executedItems: number | null;
   readonly timings: {
     readonly networkMs: number;
     readonly prepareMs: number;
@@ -74,32 +77,62 @@ export async function checkWish(wish: Wish): Promise<void> {
   if (wish.inputPath !== null) await checkInput(wish.inputPath);
 }
 
-/** Runs a job to its end. @throws CliError, ClientError and others with a code, by how it ended */
-export async function runJob(
+/** Where a job runs: a way to the network, and what the submitter has of his own. */
+export type Ground = {
+  readonly gateway: Gateway;
+  readonly executor: Executor;
+  /** A folder that the executor may read. */
+  readonly scratch: string;
+  readonly keys: SeatKeys;
+  /** By what the receipt is audited. */
+  readonly trust: Trust;
+};
+
+/** An embedded network, used by its first dev account. */
+export function embeddedGround({ nodes, executor, scratch }: Embedded): Ground {
+  const keys = nativeKeys(devAccountSeed(0));
+  return { gateway: localGateway(nodes), executor, scratch, keys, trust: devTrust };
+}
+
+/** A job that the network has. */
+export type SubmittedJob = { readonly prepared: Prepared; readonly prepareMs: number };
+
+/**
+ * Prepares and submits a job. `submitting` hears its id just before the network can know of it.
+ * @throws CliError, ClientError and others with a code
+ */
+export async function submitJob(
   wish: Wish,
-  network: Embedded,
+  { gateway, executor, keys }: Ground,
+  { output, signal }: Context,
+  submitting: (id: Uint8Array) => void = () => {},
+): Promise<SubmittedJob> {
+  const startedAt = Date.now();
+  const prepared = await prepareJob(wish, gateway, executor, keys, signal);
+  const prepareMs = Date.now() - startedAt;
+  output.detail(`job ${hex(prepared.id)}: ${prepared.items} items`);
+  submitting(prepared.id);
+  await gateway.submit(prepared.signed, signal).catch((error: unknown) => {
+    throw error instanceof ClientError && error.detail.code === 'JOB_REFUSED'
+      ? refused(error.detail.refusal)
+      : error;
+  });
+  return { prepared, prepareMs };
+}
+
+/** Follows a job to its end and audits its receipt. @throws by how it ended */
+export async function finishJob(
+  { prepared, prepareMs }: SubmittedJob,
+  { gateway, executor, scratch, trust }: Ground,
   context: Context,
 ): Promise<FinishedJob> {
   const { output, signal } = context;
-  const node = network.nodes[0]!;
-  const startedAt = Date.now();
-  const prepared = await prepareJob(
-    wish,
-    node,
-    network.executor,
-    nativeKeys(devAccountSeed(0)),
-    signal,
-  );
-  const prepareMs = Date.now() - startedAt;
-  output.detail(`job ${hex(prepared.id)}: ${prepared.items} items`);
-  const verdict = await node.submit(prepared.signed);
-  if (verdict.verdict !== 'accept') throw refused(verdict.code);
   const progress = output.progress();
   const ending = await followJob({
-    nodes: network.nodes,
+    gateway,
     prepared,
     signal,
-    show: (sighting) => progress.show(progressView(sighting, prepared)),
+    show: (sighting) => progress.show(progressView(sighting, jobTerms(prepared))),
   })
     .catch((error: unknown) => {
       throw lostSightOf(error, prepared.id, context);
@@ -109,16 +142,22 @@ export async function runJob(
   if (record.state === 'expired' || record.state === 'voided')
     throw endedBadly(record, prepared.id, context);
   const receiptAt = Date.now();
-  const receipt = await node.receipt(prepared.id);
-  const { audit, conclusion } = await settleReceipt(receipt, devTrust, {
-    executor: network.executor,
-    scratch: network.scratch,
-    suite: nativeSuite,
-    signal,
-  });
+  const receipt = await gateway.receipt(prepared.id, signal);
+  const parts = { executor, scratch, suite: nativeSuite, signal };
+  const { audit, conclusion } = await settleReceipt(receipt, trust, parts);
   const receiptMs = Date.now() - receiptAt;
   const timings = { networkMs: 0, prepareMs, settleMs, receiptMs };
   return { prepared, record, receipt, audit, conclusion, executedItems, timings };
+}
+
+/** Runs a job on an embedded network to its end. @throws by how it ended */
+export async function runJob(
+  wish: Wish,
+  network: Embedded,
+  context: Context,
+): Promise<FinishedJob> {
+  const ground = embeddedGround(network);
+  return finishJob(await submitJob(wish, ground, context), ground, context);
 }
 
 function refused(refusal: string): CliError {
@@ -131,16 +170,9 @@ function refused(refusal: string): CliError {
   });
 }
 
-function endedBadly(record: JobRecord, id: Uint8Array, { output }: Context): CliError {
-  const { state, reason } = record;
-  const entry = codeEntry(reason);
+function endedBadly({ state, reason }: JobRecord, id: Uint8Array, { output }: Context): CliError {
   tellState(output, id, state);
-  return new CliError({
-    code: reason,
-    message: `job ${shortId(id)} is ${state}. ${entry?.meaning ?? ''} ${entry?.cause ?? ''}`,
-    hint: `${entry?.remedy ?? ''}\nMore: anwansi explain ${reason}`,
-    exitCode: state === 'expired' ? exitCodes.jobExpired : exitCodes.jobFailed,
-  });
+  return badEnd(hex(id), state, reason);
 }
 
 /** Says in which state a job is left that cannot be followed any more; gives the error back. */
@@ -156,47 +188,9 @@ function tellState(output: Context['output'], id: Uint8Array, state: string): vo
   if (output.json) output.result({ job: hex(id), state, result: null }, '');
 }
 
-/** What a person sees of a job that is under way. */
-export function progressView(sighting: Sighting, prepared: Prepared): ProgressView {
-  const { job, executedItems, elapsedMs } = sighting;
-  const lanes = (job?.lanes ?? []).map(({ accepted, votes, needed }) => ({
-    accepted,
-    votes,
-    needed,
-  }));
-  const perLane = job?.record.plan?.perLane ?? 1;
-  const total = prepared.signed.job.subtasks;
-  const share = Math.min(1, executedItems / (prepared.items * perLane));
-  return {
-    state: job?.record.state ?? 'submitted',
-    elapsedMs,
-    lanes,
-    subtasks: { done: Math.floor(total * share), total },
-    bound:
-      job === null || job.lanes.length === 0
-        ? null
-        : { soFar: formatRatio(job.bound), asked: `1e-${prepared.signed.job.lossExponent}` },
-    awaited: awaitedText(sighting),
-  };
-}
-
-function awaitedText({ job }: Sighting): string | null {
-  if (job === null) return 'a block that orders the job';
-  if (job.record.state === 'ordered') return 'the beacon of the next block';
-  const open = job.lanes.filter(({ phase }) => phase !== 'closed');
-  const [first] = open;
-  if (first === undefined) return null;
-  const seats = [...new Set(open.flatMap(({ awaited }) => awaited))].sort((a, b) => a - b);
-  const what = {
-    committing: 'commits',
-    revealing: 'reveals',
-    opening: 'openings',
-    drawing: 'the next draw',
-    closed: '',
-  }[first.phase];
-  const until =
-    first.untilMs === null ? '' : `, until ${new Date(first.untilMs).toISOString().slice(11, 19)}`;
-  return seats.length === 0 ? what : `${what} of seats ${seats.join(', ')}${until}`;
+function jobTerms({ signed, items }: Prepared): JobTerms {
+  const { subtasks, lossExponent } = signed.job;
+  return { items, subtasks, loss: `1e-${lossExponent}` };
 }
 
 /** The short name of a job's files. */

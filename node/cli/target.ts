@@ -20,7 +20,8 @@ export async function writeTarget(file: string, bytes: Uint8Array): Promise<void
   });
 }
 
-function unwritable(file: string, reason: string, cause?: Error): CliError {
+/** The error of a file that cannot be written, and why. */
+export function unwritable(file: string, reason: string, cause?: Error): CliError {
   return new CliError(
     {
       code: 'OUTPUT_UNWRITABLE',

@@ -1,5 +1,6 @@
-/** Say why a job could not be prepared, submitted or brought to its end. */
+/** Say why a node could not be asked, or a job not be prepared, submitted or ended. */
 import { ProtocolError } from '../../protocol/errors.ts';
+import { protocolName } from '../../protocol/params.ts';
 
 export type ClientErrorDetail = Readonly<
   | { code: 'PROGRAM_NOT_FOUND'; program: string }
@@ -17,6 +18,16 @@ export type ClientErrorDetail = Readonly<
   | { code: 'NOT_INCLUDED'; includeBy: string }
   | { code: 'NETWORK_NO_QUORUM'; heard: number; needed: number; missing: readonly number[] }
   | { code: 'NODE_FAILED'; reason: string }
+  | { code: 'CLIENT_URL'; url: string; reason: string }
+  | { code: 'CLIENT_UNREACHABLE'; url: string; reason: string }
+  | { code: 'CLIENT_TIMEOUT'; url: string; ms: number; what: string }
+  | { code: 'CLIENT_BROKEN_OFF'; url: string; reason: string }
+  | { code: 'CLIENT_NOT_ANWANSI'; url: string; reason: string }
+  | { code: 'CLIENT_OTHER_PROTOCOL'; url: string; protocol: string }
+  | { code: 'CLIENT_OTHER_NETWORK'; said: string; found: string }
+  | { code: 'CLIENT_ANSWER_MALFORMED'; url: string; reason: string }
+  | { code: 'CLIENT_ANSWER_TOO_LARGE'; url: string; bytesMax: number }
+  | { code: 'CLIENT_BLOB_MISMATCH'; cid: string; found: string }
 >;
 
 /** A job that did not come about, or was lost sight of. */
@@ -58,5 +69,52 @@ function describe(detail: ClientErrorDetail): string {
       return `stalled: the network stands still; ${detail.heard} seats were heard, ${detail.needed} are needed, missing ${detail.missing.join(', ')}`;
     case 'NODE_FAILED':
       return `the node failed: ${detail.reason}`;
+    default:
+      return describeExchange(detail);
+  }
+}
+
+type ExchangeDetail = Extract<ClientErrorDetail, { readonly code: `CLIENT_${string}` }>;
+
+function describeExchange(detail: ExchangeDetail): string {
+  switch (detail.code) {
+    case 'CLIENT_URL':
+      return `${detail.url} is not where a node can be asked: ${detail.reason}`;
+    case 'CLIENT_UNREACHABLE':
+      return `no node answers at ${detail.url}: ${detail.reason}`;
+    case 'CLIENT_TIMEOUT':
+      return `the node at ${detail.url} took longer than ${detail.ms} ms: ${detail.what}`;
+    case 'CLIENT_BROKEN_OFF':
+      return `the node at ${detail.url} broke off: ${detail.reason}`;
+    case 'CLIENT_NOT_ANWANSI':
+      return `what answers at ${detail.url} is no node: ${detail.reason}`;
+    case 'CLIENT_OTHER_PROTOCOL':
+      return `the node at ${detail.url} speaks ${detail.protocol}, this client ${protocolName}`;
+    case 'CLIENT_OTHER_NETWORK':
+      return `the node says that it is of network ${detail.said}, its genesis is of ${detail.found}`;
+    case 'CLIENT_ANSWER_MALFORMED':
+      return `the node at ${detail.url} gave an answer that is none: ${detail.reason}`;
+    case 'CLIENT_ANSWER_TOO_LARGE':
+      return `the node at ${detail.url} answered with more than ${detail.bytesMax} bytes`;
+    case 'CLIENT_BLOB_MISMATCH':
+      return `the bytes of ${detail.cid} are those of ${detail.found}`;
+  }
+}
+
+export type ApiErrorDetail = {
+  /** The server's own stable code. */
+  readonly code: string;
+  /** Status of the HTTP answer. */
+  readonly status: number;
+  readonly title: string;
+  readonly remedy: string;
+  /** Whether the same request may succeed later. */
+  readonly retryable: boolean;
+};
+
+/** A refusal that a node explained. Its texts are the node's, without control characters. */
+export class ApiError extends ProtocolError<ApiErrorDetail> {
+  constructor(detail: ApiErrorDetail, message: string) {
+    super(detail, message);
   }
 }

@@ -1,91 +1,133 @@
 /** Follow a submitted job to its end, or to the reason why nobody can. */
-import { type Hex, hex } from '../../protocol/brand.ts';
-import { quorum } from '../../protocol/consensus/seats.ts';
 import type { JobRecord } from '../../protocol/ledger/record.ts';
-import { describeJob, type ProvisionalJob } from '../../protocol/replica/view.ts';
-import type { AnwansiNode } from '../node.ts';
 import { ClientError } from './error.ts';
+import type { Gateway, Pulse, SeenJob } from './gateway.ts';
 import type { Prepared } from './prepare.ts';
 
 /** Milliseconds without a new final header after which a missing quorum is called by name. */
 export const stallMs = 20_000;
-/** Milliseconds between two looks at the clock. */
-const lookMs = 250;
+/** Milliseconds between two looks at the clock, and between two at the network. */
+const tickMs = 250;
+const pulseMs = 2_000;
+/** Milliseconds that a node may be away before its job is given up. */
+const awayMs = 120_000;
 
 /** How far a job is, as its client's node sees it. */
 export type Sighting = {
-  /** Null until a final block has ordered the job. */
-  readonly job: ProvisionalJob | null;
-  readonly finalHeight: number;
-  /** Items executed so far, by all seats that were drawn. */
-  readonly executedItems: number;
+  /** Null until something was seen of it. */
+  readonly job: SeenJob | null;
   readonly elapsedMs: number;
 };
 
 export type FollowOptions = {
-  readonly nodes: readonly AnwansiNode[];
+  readonly gateway: Gateway;
   readonly prepared: Prepared;
   readonly show: (sighting: Sighting) => void;
   readonly signal: AbortSignal;
 };
 
-/** How a job ended, and the heights and times on the way. */
+/** How a job ended, and what it took. */
 export type Ending = {
   readonly record: JobRecord;
-  readonly executedItems: number;
+  /** Items executed by all drawn seats; null where nobody counted them. */
+  readonly executedItems: number | null;
   readonly elapsedMs: number;
 };
 
 /**
  * Waits for the end of a job.
- * @throws ClientError NOT_INCLUDED, NETWORK_NO_QUORUM, NODE_FAILED; the signal's reason
+ * @throws ClientError NOT_INCLUDED, NETWORK_NO_QUORUM, NODE_FAILED, those of the gateway; the
+ * signal's reason
  */
-export function followJob({ nodes, prepared, show, signal }: FollowOptions): Promise<Ending> {
-  const [node] = nodes;
-  if (node === undefined) throw new Error('a job is followed on a node');
-  const id: Hex = hex(prepared.id);
+export async function followJob(options: FollowOptions): Promise<Ending> {
+  const { gateway, prepared, show, signal } = options;
   const startedAt = Date.now();
-  let finalAt = startedAt;
-  let executedItems = 0;
-  return new Promise<Ending>((resolve, refuse) => {
-    const unwatch: (() => void)[] = [];
-    const end = (finish: () => void): void => {
-      for (const stop of unwatch) stop();
-      clearInterval(timer);
+  // Whatever ends the following ends all of it.
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  let job: SeenJob | null = null;
+  const tell = (): void => show({ job, elapsedMs: Date.now() - startedAt });
+  const ticks = setInterval(tell, tickMs);
+  tell();
+  try {
+    const seeing = lastSighting(gateway, prepared, either, (seen) => {
+      job = seen;
+      tell();
+    });
+    const watching = watchNetwork(gateway, prepared, either, () => job);
+    // Whichever comes second ends by the signal, and nobody looks at it.
+    for (const each of [seeing, watching]) each.catch(() => {});
+    const last = await Promise.race([seeing, watching]);
+    job = last;
+    tell();
+    const record = await gateway.record(prepared.id, either);
+    if (record === null) throw notIncluded(prepared);
+    return { record, executedItems: last.executedItems, elapsedMs: Date.now() - startedAt };
+  } finally {
+    clearInterval(ticks);
+    over.abort(new Error('the job is not followed any more'));
+  }
+}
+
+async function lastSighting(
+  gateway: Gateway,
+  prepared: Prepared,
+  signal: AbortSignal,
+  see: (job: SeenJob) => void,
+): Promise<SeenJob> {
+  for await (const seen of gateway.sightings(prepared.id, signal)) {
+    see(seen);
+    if (seen.ended) return seen;
+  }
+  throw new ClientError({ code: 'NODE_FAILED', reason: 'it tells no more of the job' });
+}
+
+/** Rejects when the job cannot be included any more, or nothing can; never resolves. */
+async function watchNetwork(
+  gateway: Gateway,
+  prepared: Prepared,
+  signal: AbortSignal,
+  latest: () => SeenJob | null,
+): Promise<never> {
+  let finalAt = Date.now();
+  let heardAt = Date.now();
+  let height = -1;
+  for (;;) {
+    await wait(pulseMs, signal);
+    const pulse = await gateway.pulse(signal).catch((error: unknown) => {
+      signal.throwIfAborted();
+      // A node that is away for a moment comes back, and the sightings ask again on their own.
+      if (Date.now() - heardAt < awayMs) return null;
+      throw error;
+    });
+    if (pulse === null) continue;
+    heardAt = Date.now();
+    if (pulse.height > height) {
+      height = pulse.height;
+      finalAt = Date.now();
+    }
+    const open = (latest()?.includedHeight ?? null) === null;
+    if (open && pulse.timeMs > prepared.signed.job.includeByMs) {
+      // Asked for after the pulse, so that it knows all blocks up to that one.
+      const seen = await gateway.look(prepared.id, signal);
+      if (seen === null || seen.includedHeight === null) throw notIncluded(prepared);
+    }
+    if (Date.now() - finalAt > stallMs && pulse.heard.length < pulse.quorum) throw noQuorum(pulse);
+  }
+}
+
+function wait(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    };
+    const timer = setTimeout(() => {
       signal.removeEventListener('abort', abort);
-      finish();
-    };
-    const abort = (): void => end(() => refuse(signal.reason as Error));
-    const look = (): void => {
-      const { final } = node.state();
-      const job = describeJob(final, prepared.id, node.rules);
-      const elapsedMs = Date.now() - startedAt;
-      show({ job, finalHeight: final.header.height, executedItems, elapsedMs });
-      if (job !== null && job.record.ended !== null)
-        end(() => resolve({ record: job.record, executedItems, elapsedMs }));
-      else if (job === null && final.header.timeMs > prepared.signed.job.includeByMs)
-        end(() => refuse(notIncluded(prepared)));
-      else if (Date.now() - finalAt > stallMs) {
-        const stalled = noQuorum(node);
-        if (stalled !== null) end(() => refuse(stalled));
-      }
-    };
-    for (const each of nodes)
-      unwatch.push(
-        each.watch((event) => {
-          if (event.kind === 'progress' && event.job === id) executedItems += event.items;
-          if (event.kind === 'failed' && each === node)
-            end(() =>
-              refuse(new ClientError({ code: 'NODE_FAILED', reason: String(event.reason) })),
-            );
-          if (event.kind !== 'final' || each !== node) return;
-          finalAt = Date.now();
-          look();
-        }),
-      );
-    const timer = setInterval(look, lookMs);
-    signal.addEventListener('abort', abort, { once: true });
+      resolve();
+    }, ms);
     if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
   });
 }
 
@@ -94,12 +136,15 @@ function notIncluded({ signed }: Prepared): ClientError {
   return new ClientError({ code: 'NOT_INCLUDED', includeBy });
 }
 
-/** The error that names who is missing; null while enough seats are heard. */
-function noQuorum(node: AnwansiNode): ClientError | null {
-  const seats = node.rules.genesis.seats.length;
-  const heard = node.seatsHeardSince(Date.now() - stallMs);
-  const needed = quorum(seats);
-  if (heard.size >= needed) return null;
-  const missing = Array.from({ length: seats }, (_, seat) => seat).filter((s) => !heard.has(s));
-  return new ClientError({ code: 'NETWORK_NO_QUORUM', heard: heard.size, needed, missing });
+/** The error that names who is missing. */
+function noQuorum({ heard, quorum, seats }: Pulse): ClientError {
+  const missing = Array.from({ length: seats }, (_, seat) => seat).filter(
+    (seat) => !heard.includes(seat),
+  );
+  return new ClientError({
+    code: 'NETWORK_NO_QUORUM',
+    heard: heard.length,
+    needed: quorum,
+    missing,
+  });
 }

@@ -1,12 +1,12 @@
 /** Make a signed job of a program, parameters, an input and a wish. */
 import { randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
+import type { Digest } from '../../protocol/crypto/hash.ts';
 import { signedMessage } from '../../protocol/crypto/signature.ts';
 import type { SeatKeys } from '../../protocol/crypto/suite.ts';
 import type { AdversaryWord } from '../../protocol/job/job.ts';
 import { type Job, jobCodec, jobId, type SignedJob } from '../../protocol/job/job.ts';
-import { headerHash } from '../../protocol/ledger/header.ts';
-import { type Cid, cidDigest } from '../../protocol/merkle/cid.ts';
+import { cidDigest } from '../../protocol/merkle/cid.ts';
 import {
   costTableVersion,
   itemCountMax,
@@ -17,9 +17,9 @@ import {
   slowItemMsMax,
   waveCountMin,
 } from '../../protocol/params.ts';
-import type { AnwansiNode } from '../node.ts';
 import type { Executor, ItemSource } from '../ports.ts';
 import { ClientError } from './error.ts';
+import type { Gateway } from './gateway.ts';
 import { type ItemList, storeInput } from './input.ts';
 import type { Program } from './program.ts';
 
@@ -77,10 +77,10 @@ export function isGenerated({ program, inputPath }: Wish): boolean {
   return generates;
 }
 
-/** Uploads program and input to a node and signs the job. */
+/** Uploads program and input to a network and signs the job. */
 export async function prepareJob(
   wish: Wish,
-  node: AnwansiNode,
+  gateway: Gateway,
   executor: Executor,
   keys: SeatKeys,
   signal: AbortSignal,
@@ -88,33 +88,32 @@ export async function prepareJob(
   const { program, inputPath } = wish;
   const generated = isGenerated(wish);
   const parameters = checkParameters(wish.parameters);
-  const programCid = await node.blobs.put(program.bytes);
-  node.blobs.pin(programCid);
-  const programPath = (await node.blobs.path(programCid))!;
+  const programCid = await gateway.putBlob(program.bytes, signal);
+  const programPath = await gateway.file(programCid, signal);
   const list =
     generated || inputPath === null
       ? null
-      : await storeInput(inputPath, program.manifest, node.blobs);
-  const wallMs = node.rules.genesis.parameters.itemWallMs;
+      : await storeInput(inputPath, program.manifest, gateway, signal);
+  const wallMs = gateway.genesis.parameters.itemWallMs;
   const items =
     list === null
       ? await countItems(executor, programPath, parameters, wallMs, signal)
       : list.cids.length;
   const measure = { executor, programPath, parameters, wallMs, signal };
-  const slowItemMs = await measureItems(measure, node, list, items);
-  const { header } = node.state().final;
+  const slowItemMs = await measureItems(measure, gateway, list, items);
+  const anchor = await gateway.anchor(signal);
   const job: Job = {
     version: protocolVersion,
     rewriter: rewriterVersion,
     costTable: costTableVersion,
-    network: node.rules.network,
+    network: gateway.network as Digest,
     submitter: keys.publicKey,
     nonce: randomBytes(8).readBigUInt64BE(),
     program: programCid,
     input:
       list === null
         ? { kind: 'generated', items }
-        : { kind: 'list', root: cidDigest(list.list as Cid), items },
+        : { kind: 'list', root: cidDigest(list.list), items },
     cut: list === null ? 'generated' : program.manifest.cut.kind,
     parameters,
     subtasks: Math.min(wish.subtasks ?? Math.min(items, subtaskCountDefault), items),
@@ -128,12 +127,12 @@ export async function prepareJob(
     fuelRender: 0n,
     slowItemMs,
     fee: wish.fee,
-    anchorHeight: header.height,
-    anchorHash: headerHash(header),
-    includeByMs: header.timeMs + jobLifeMsMax,
+    anchorHeight: anchor.height,
+    anchorHash: anchor.hash,
+    includeByMs: anchor.timeMs + jobLifeMsMax,
     waves: waveCountMin,
   };
-  const message = signedMessage('job', node.rules.network, jobCodec.encode(job));
+  const message = signedMessage('job', gateway.network as Digest, jobCodec.encode(job));
   const signed = { job, signature: keys.sign(message) };
   return { signed, id: jobId(job), items, inputBytes: list?.bytes ?? 0, programCid };
 }
@@ -173,7 +172,7 @@ async function countItems(
  */
 async function measureItems(
   { executor, programPath, parameters, wallMs, signal }: Measure,
-  node: AnwansiNode,
+  gateway: Gateway,
   list: ItemList | null,
   items: number,
 ): Promise<number> {
@@ -182,7 +181,7 @@ async function measureItems(
     const source: ItemSource =
       list === null
         ? { kind: 'generated', index }
-        : { kind: 'file', path: (await node.blobs.path(list.cids[index]!))! };
+        : { kind: 'file', path: await gateway.file(list.cids[index]!, signal) };
     const run = { programPath, parameters, items: [source], plan: [0], itemWallMs: wallMs };
     const outcome = await executor.runSubtask(run, signal);
     if (outcome.kind === 'local') break; // Too slow or too large here: the seats will say so.

@@ -24,13 +24,18 @@ function programFile(program: string, resolvePath: (path: string) => string): st
   return resolvePath(program);
 }
 
+/** The name of a program for people and file names. */
+export function programName(program: string): string {
+  return program.replace(/^.*\//, '').replace(/\.wasm$/, '');
+}
+
 /** @throws ClientError PROGRAM_NOT_FOUND, PROGRAM_REJECTED */
 export async function loadProgram(
   program: string,
   resolvePath: (path: string) => string,
 ): Promise<Program> {
   const file = programFile(program, resolvePath);
-  const name = program.replace(/^.*\//, '').replace(/\.wasm$/, '');
+  const name = programName(program);
   let bytes: Uint8Array;
   try {
     const { size } = await stat(file);

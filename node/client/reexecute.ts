@@ -5,7 +5,7 @@ import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SubtaskResult } from '../../protocol/algebra/result.ts';
-import { subtaskWork } from '../../protocol/algebra/work.ts';
+import { subtaskWorkStretches } from '../../protocol/algebra/work.ts';
 import { tryDecode } from '../../protocol/codec/codec.ts';
 import { Cutter } from '../../protocol/execution/cut.ts';
 import { programManifest } from '../../protocol/execution/manifest.ts';
@@ -14,6 +14,7 @@ import type { Audit } from '../../protocol/receipt/audit.ts';
 import { receiptCodec } from '../../protocol/receipt/receipt.ts';
 import type { ReexecutionTask } from '../../protocol/receipt/reexecution.ts';
 import type { Executor, ItemSource } from '../ports.ts';
+import { unhurried } from '../unhurried.ts';
 import { checkInput } from './input.ts';
 
 /** Wall time of one item; a reader's machine may be slower than the network's. */
@@ -95,9 +96,9 @@ async function runTask(
     signal,
   );
   if (outcome.kind === 'local') return null;
-  const { folds, combineFailed } = outcome;
-  const trace = { subtask, first, plan, items: outcome.items, folds: combineFailed ? null : folds };
-  return subtaskWork(trace, new Uint8Array(32)).result;
+  const { states, hashes, folds } = outcome;
+  const trace = { subtask, first, plan, states, hashes, folds };
+  return (await unhurried(subtaskWorkStretches(trace, new Uint8Array(32)))).result;
 }
 
 export const reexecute = { input, run };

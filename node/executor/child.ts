@@ -12,7 +12,14 @@ import {
   HostFailure,
   notAdmitted,
 } from './instance.ts';
-import type { ChildMessage, Task, TaskResult } from './task.ts';
+import {
+  type ChildMessage,
+  type ItemPart,
+  itemAt,
+  type ParentMessage,
+  type Task,
+  type TaskResult,
+} from './task.ts';
 
 /** Programs that stay compiled. */
 const moduleCountMax = 8;
@@ -111,14 +118,18 @@ function combine(module: Module, a: Uint8Array, b: Uint8Array): CallResult {
   return result;
 }
 
-function runSubtask({ programPath, parameters, items, plan }: Task & { kind: 'subtask' }) {
+function runSubtask(
+  { programPath, parameters, plan }: Task & { kind: 'subtask' },
+  parts: readonly ItemPart[],
+) {
   const module = moduleOf(programPath);
   step();
   let slowestItemMs = 0;
-  const outcome = evaluatePlan(plan, items.length, {
+  const itemCount = parts.reduce((count, { indices }) => count + indices.length, 0);
+  const outcome = evaluatePlan(plan, itemCount, {
     map: (place) => {
       const startMs = performance.now();
-      const mapped = mapItem(module, parameters, items[place]!);
+      const mapped = mapItem(module, parameters, itemAt(parts, place));
       slowestItemMs = Math.max(slowestItemMs, performance.now() - startMs);
       step();
       return mapped;
@@ -126,8 +137,8 @@ function runSubtask({ programPath, parameters, items, plan }: Task & { kind: 'su
     combine: (a, b) => combine(module, a, b),
     sha256,
   });
-  const states = new Uint8Array(items.length);
-  const hashes = new Uint8Array(32 * items.length);
+  const states = new Uint8Array(itemCount);
+  const hashes = new Uint8Array(32 * itemCount);
   outcome.items.forEach((item, place) => {
     if (item === null) return;
     if (item.ok) hashes.set(item.valueHash, 32 * place);
@@ -161,11 +172,11 @@ function render({ programPath, parameters, value }: Task & { kind: 'render' }): 
   return callProgram(module, { name: 'anw_render', arguments: [parameters, value], valueBytesMax });
 }
 
-function run(task: Task): TaskResult {
+function run(task: Task, parts: readonly ItemPart[]): TaskResult {
   const startMs = performance.now();
   switch (task.kind) {
     case 'subtask':
-      return runSubtask(task);
+      return runSubtask(task, parts);
     case 'fold':
       return valueResult(fold(task), startMs);
     case 'render':
@@ -181,9 +192,9 @@ function valueResult(result: CallResult, startMs: number): TaskResult {
     : { kind: 'failed', class: result.class, reason: result.reason ?? result.class };
 }
 
-function attempt(task: Task): TaskResult {
+function attempt(task: Task, parts: readonly ItemPart[]): TaskResult {
   try {
-    return run(task);
+    return run(task, parts);
   } catch (error) {
     if (error instanceof HostFailure)
       return { kind: 'local', class: error.class, reason: error.message };
@@ -193,9 +204,16 @@ function attempt(task: Task): TaskResult {
 }
 
 // The file of a program may be replaced by another one only under another name: names are CIDs.
-process.on('message', (task: Task) => {
+let parts: ItemPart[] = [];
+process.on('message', (message: ParentMessage) => {
+  if (message.kind === 'items') {
+    parts.push(message.part);
+    step();
+    return;
+  }
   lastStepMs = performance.now();
-  const result = attempt(task);
+  const result = attempt(message.task, parts);
+  parts = [];
   send({ kind: 'end', result, residentBytes: process.memoryUsage.rss() });
 });
 process.on('disconnect', () => process.exit(0));

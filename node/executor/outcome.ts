@@ -1,25 +1,18 @@
 /** Translate between the executor's port and what children are asked and say. */
 import { resolve } from 'node:path';
 import { digestBytes } from '../../protocol/params.ts';
-import type { CallOutcome, ItemOutcome, SubtaskOutcome, SubtaskRun } from '../ports.ts';
+import type { CallOutcome, SubtaskOutcome, SubtaskRun } from '../ports.ts';
 import { placeStates, type Task, type TaskResult } from './task.ts';
 
-/** A subtask as a child wants it: packed, with absolute paths. */
+/** A subtask as a child wants it. */
 export function subtaskTask({ programPath, parameters, items, plan }: SubtaskRun): Task {
   return {
     kind: 'subtask',
     programPath: resolve(programPath),
     parameters,
-    items: items.map((item) => (item.kind === 'file' ? resolve(item.path) : item.index)),
-    plan: Int32Array.from(plan),
+    items,
+    plan: plan instanceof Int32Array ? plan : Int32Array.from(plan),
   };
-}
-
-function digests(packed: Uint8Array): Uint8Array[] {
-  const count = packed.length / digestBytes;
-  return Array.from({ length: count }, (_, at) =>
-    Uint8Array.from(packed.subarray(at * digestBytes, (at + 1) * digestBytes)),
-  );
 }
 
 /**
@@ -39,27 +32,33 @@ export function answers(task: Task, result: TaskResult): boolean {
   const complete = result.value instanceof Uint8Array && bytes(result.folds, (count - 1) * 32);
   return (
     bytes(result.states, count) &&
-    result.states.every((state) => state < placeStates.length) &&
+    coherent(result.states) &&
     bytes(result.hashes, count * digestBytes) &&
     (complete || (result.value === null && result.folds === null))
   );
+}
+
+/** Whether only places above the lowest failing one were passed over. */
+function coherent(states: Uint8Array): boolean {
+  let failed = false;
+  for (let place = 0; place < states.length; place++) {
+    const state = states[place]!;
+    if (state >= placeStates.length || (state === 0 && !failed)) return false;
+    if (state > 1) failed = true;
+  }
+  return true;
 }
 
 export function subtaskOutcome(result: TaskResult): SubtaskOutcome {
   if (result.kind === 'local') return result;
   if (result.kind !== 'subtask')
     return { kind: 'local', class: 'killed', reason: 'the child answered another question' };
-  const { states, folds, value, combineFailed, slowestItemMs } = result;
-  const hashes = digests(result.hashes);
-  const items = hashes.map((valueHash, place): ItemOutcome | null => {
-    const state = placeStates[states[place]!]!;
-    if (state === 'skipped') return null;
-    return state === 'ok' ? { ok: true, valueHash } : { ok: false, class: state };
-  });
+  const { states, hashes, folds, value, combineFailed, slowestItemMs } = result;
   return {
     kind: 'done',
-    items,
-    folds: folds === null ? null : digests(folds),
+    states: plain(states),
+    hashes: plain(hashes),
+    folds: folds === null ? null : plain(folds),
     value: value === null ? null : plain(value),
     combineFailed,
     slowestItemMs,

@@ -1,14 +1,21 @@
-/** Run programs in a pool of sandboxed children: first come, first served. */
-import { availableParallelism } from 'node:os';
+/** Run programs in sandboxed children, and let the jobs that want them take turns. */
+import { availableParallelism, totalmem } from 'node:os';
 import { resolve as absolute } from 'node:path';
 import type { Executor } from '../ports.ts';
+import { rotation } from '../rotation.ts';
+import { type Crew, gatherCrew, type Member } from './crew.ts';
 import { callOutcome, subtaskOutcome, subtaskTask } from './outcome.ts';
-import { ExecutorError, type SandboxProcess, startProcess, type WallGuard } from './process.ts';
+import { ExecutorError } from './process.ts';
 import { type ChildCommand, childCommand, type Hardening, probeHardening } from './recipe.ts';
-import type { Task, TaskResult } from './task.ts';
+import type { Task, TaskResult, Waiting, WallGuard } from './task.ts';
 
-/** Tasks that may wait for a child. */
+/** Tasks that may wait for a child: in all, and of one turn, so that none fills the queue. */
 const queueCountMax = 65_536;
+const turnQueueCountMax = 8_192;
+/** Milliseconds that a task keeps its child while another turn wants it. */
+const sliceMsDefault = 1_000;
+/** Tasks that may be begun and halted. */
+const haltedCountMaxDefault = 8;
 
 export type ExecutorOptions = {
   /** Children that run at once; as many as the machine has cores unless given. */
@@ -18,18 +25,21 @@ export type ExecutorOptions = {
   /** Tasks after which a child is replaced, and the memory after which it is. */
   readonly recycleTaskCount?: number;
   readonly recycleBytes?: number;
+  readonly sliceMs?: number;
+  /** Children that may be halted amid a task, and bytes of memory that these hold together. */
+  readonly haltedCountMax?: number;
+  readonly haltedBytesMax?: number;
+  /** Told of each slice: of whose turn it is, and how it began or ended. */
+  readonly watch?: (event: SliceEvent) => void;
+};
+
+export type SliceEvent = {
+  readonly kind: 'begun' | 'halted' | 'resumed' | 'ended';
+  readonly turn: string;
 };
 
 /** An executor that tells which processes it has. */
 export type ChildPool = Executor & { readonly pids: () => readonly number[] };
-
-type Waiting = {
-  readonly task: Task;
-  readonly guard: WallGuard;
-  readonly settle: (result: TaskResult) => void;
-};
-
-type Member = { readonly process: SandboxProcess; running: Waiting | null; taskCount: number };
 
 const stopped = (reason: string): TaskResult => ({ kind: 'local', class: 'killed', reason });
 
@@ -43,125 +53,223 @@ function commandFor(hardening: Hardening, readable: readonly string[]): ChildCom
 
 /**
  * Starts an executor. Nothing of it is left running after `close`, or after this process.
+ *
+ * Tasks of different turns share the children in slices: a task whose slice is over is halted as
+ * soon as another turn has a task that could run, and goes on when its turn comes again. A halted
+ * task keeps its child, so that nothing of it has to be copied, a crash or a cancel of one job
+ * touches no other, and even a single long item gives way.
+ *
  * @throws ExecutorError `EXECUTOR_START` when no child can be started on this machine.
  */
 export async function createExecutor(options: ExecutorOptions): Promise<ChildPool> {
-  const childCountMax = options.children ?? availableParallelism();
-  const recycleTaskCount = options.recycleTaskCount ?? 4_096;
-  const recycleBytes = options.recycleBytes ?? 768 * 1024 * 1024;
   const command = commandFor(await probeHardening(), options.readable);
-  const members = new Set<Member>();
-  const leaving = new Set<SandboxProcess>();
-  const queue: Waiting[] = [];
-  let starting = 0;
+  const { submit, crew, close } = openPool(command, options);
+  try {
+    await crew.startFirst();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const call = async (task: Task, guard: WallGuard, signal: AbortSignal, turn?: string) =>
+    callOutcome(await submit(task, guard, signal, turn ?? absolute(task.programPath)));
+  return {
+    runSubtask: async (run, signal) => {
+      const guard = { wallMs: run.itemWallMs, each: 'step' } as const;
+      const task = subtaskTask(run);
+      return subtaskOutcome(await submit(task, guard, signal, run.turn ?? task.programPath));
+    },
+    fold: (path, values, wallMs, signal, turn) =>
+      call(
+        { kind: 'fold', programPath: absolute(path), values },
+        { wallMs, each: 'step' },
+        signal,
+        turn,
+      ),
+    render: (path, parameters, value, wallMs, signal) =>
+      call(
+        { kind: 'render', programPath: absolute(path), parameters, value },
+        { wallMs, each: 'task' },
+        signal,
+      ),
+    count: (path, parameters, wallMs, signal) =>
+      call(
+        { kind: 'count', programPath: absolute(path), parameters },
+        { wallMs, each: 'task' },
+        signal,
+      ),
+    pids: () => [...crew.members].map(({ process: { pid } }) => pid),
+    close,
+  };
+}
+
+type Pool = {
+  readonly crew: Crew;
+  readonly submit: (
+    task: Task,
+    guard: WallGuard,
+    signal: AbortSignal,
+    turn: string,
+  ) => Promise<TaskResult>;
+  readonly close: () => Promise<void>;
+};
+
+function openPool(command: ChildCommand, options: ExecutorOptions): Pool {
+  const places = options.children ?? availableParallelism();
+  const { sliceMs = sliceMsDefault, haltedCountMax = haltedCountMaxDefault } = options;
+  const haltedBytesMax = options.haltedBytesMax ?? Math.max(totalmem() / 4, 1024 ** 3);
+  const { recycleTaskCount = 4_096, recycleBytes = 768 * 1024 * 1024 } = options;
+  const watch = options.watch ?? (() => undefined);
+  const order = rotation<Waiting>();
   let closed = false;
 
-  const dismiss = (member: Member): void => {
-    if (!members.delete(member)) return;
-    leaving.add(member.process);
-    void member.process.exited.then(() => leaving.delete(member.process));
-    member.process.kill();
+  const all = (): Member[] => [...crew.members];
+  const idle = (): Member[] => all().filter(({ task }) => task === null);
+  const running = (): Member[] => all().filter(({ task, halted }) => task !== null && !halted);
+
+  const beginSlice = (member: Member): void => {
+    member.halted = false;
+    member.overdue = false;
+    member.slice = setTimeout(() => {
+      member.overdue = true;
+      pump();
+    }, sliceMs);
+    member.slice.unref();
   };
 
-  const start = async (): Promise<void> => {
-    const child = startProcess(command);
-    starting += 1;
-    leaving.add(child);
-    try {
-      await child.ready;
-    } finally {
-      starting -= 1;
-      leaving.delete(child);
+  const halt = (member: Member): void => {
+    clearTimeout(member.slice);
+    member.halted = true;
+    member.process.halt();
+    order.stop(member.task!.turn, member.task!);
+    watch({ kind: 'halted', turn: member.task!.turn });
+  };
+
+  /** Those that wait in memory must leave room for those that run: the largest one goes. */
+  const boundMemory = (): void => {
+    const held = all()
+      .filter(({ halted }) => halted)
+      .map((member) => ({ member, bytes: member.process.residentBytes() }))
+      .sort((a, b) => a.bytes - b.bytes);
+    let bytes = held.reduce((sum, each) => sum + each.bytes, 0);
+    while (bytes > haltedBytesMax) {
+      const largest = held.pop()!;
+      bytes -= largest.bytes;
+      const reason = `halted tasks held more than ${haltedBytesMax} bytes, this one the most`;
+      largest.member.task!.settle({ kind: 'local', class: 'host-oom', reason });
+      release(largest.member);
     }
-    if (closed) return child.kill();
-    const member: Member = { process: child, running: null, taskCount: 0 };
-    members.add(member);
-    void child.exited.then(() => {
-      members.delete(member);
-      if (!closed) pump();
-    });
   };
 
-  const runOn = async (member: Member, waiting: Waiting): Promise<void> => {
-    member.running = waiting;
+  /** Takes a halted or running task from its child, and the child from us. */
+  const release = (member: Member): void => {
+    const { task } = member;
+    if (task !== null) order.drop(task.turn, task);
+    clearTimeout(member.slice);
+    crew.dismiss(member);
+  };
+
+  const begin = async (member: Member, waiting: Waiting): Promise<void> => {
+    member.task = waiting;
+    waiting.member = member;
+    beginSlice(member);
+    watch({ kind: 'begun', turn: waiting.turn });
     const result = await member.process.run(waiting.task, waiting.guard);
-    member.running = null;
+    order.drop(waiting.turn, waiting);
+    clearTimeout(member.slice);
+    // It may have said the last word just before it was halted.
+    if (member.halted) member.process.goOn();
+    member.halted = false;
+    member.task = null;
     member.taskCount += 1;
     const worn = member.process.residentBytes() > recycleBytes;
-    if (worn || member.process.lost() || member.taskCount >= recycleTaskCount) dismiss(member);
+    if (worn || member.process.lost() || member.taskCount >= recycleTaskCount) crew.dismiss(member);
+    watch({ kind: 'ended', turn: waiting.turn });
     waiting.settle(result);
     pump();
   };
 
-  const pump = (): void => {
-    if (closed) return;
-    for (const member of members) {
-      if (member.running !== null) continue;
-      const next = queue.shift();
-      if (next === undefined) return;
-      void runOn(member, next);
-    }
-    while (starting < queue.length && members.size + starting < childCountMax) {
-      start().then(pump, (error: Error) => {
-        // A machine that starts no child answers each task, instead of trying for ever.
-        queue.shift()?.settle(stopped(error.message));
-        pump();
-      });
-    }
+  /** Gives a place to what came next: its own child back, or one that is idle. */
+  const serve = (waiting: Waiting): void => {
+    const { member } = waiting;
+    if (member === null) return void begin(idle()[0]!, waiting);
+    beginSlice(member);
+    member.process.goOn();
+    watch({ kind: 'resumed', turn: waiting.turn });
   };
 
-  const submit = (task: Task, guard: WallGuard, signal: AbortSignal): Promise<TaskResult> =>
+  const pump = (): void => {
+    if (closed) return;
+    const anybody = { turn: () => true };
+    for (;;) {
+      const begin = idle().length > 0;
+      const next = running().length < places ? order.next({ ...anybody, begin }) : null;
+      if (next !== null) serve(next);
+      else if (!relieve(begin)) break;
+    }
+    engage();
+  };
+
+  /** Gives the place of one whose slice is over to another turn, if one could run. */
+  const relieve = (begin: boolean): boolean => {
+    for (const member of running()) {
+      if (!member.overdue) continue;
+      const own = member.task!.turn;
+      const next = order.next({ begin, turn: (turn) => turn !== own });
+      if (next === null) continue;
+      halt(member);
+      serve(next);
+      boundMemory();
+      return true;
+    }
+    return false;
+  };
+
+  /** Has as many children as are wanted: one a place, and one more for each turn without any. */
+  const engage = (): void => {
+    const busy = new Set(all().flatMap(({ task }) => (task === null ? [] : [task.turn])));
+    const newcomers = order.waitingTurns().filter((turn) => !busy.has(turn)).length;
+    const present = idle().length + running().length;
+    const vacant = Math.min(order.waitingCount(), places - present);
+    for (let more = Math.max(newcomers - idle().length, vacant) - crew.starting(); more > 0; more--)
+      if (!crew.start((error) => order.next(newcomerOnly)?.settle(stopped(error.message)))) break;
+    if (newcomers > 0) return;
+    // One may stay beside those that are busy, so that the next short task begins at once.
+    const spare = Math.max(places - running().length, 1);
+    for (const surplus of idle().slice(spare)) crew.dismiss(surplus);
+  };
+  // A machine that starts no child answers each task, instead of trying for ever.
+  const newcomerOnly = { begin: true, turn: () => true };
+
+  const crew = gatherCrew(command, places + haltedCountMax, pump);
+  const submit: Pool['submit'] = (task, guard, signal, turn) =>
     new Promise((resolve) => {
       if (closed) return resolve(stopped('the executor is closed'));
       if (signal.aborted) return resolve(stopped('cancelled'));
-      if (queue.length >= queueCountMax) return resolve(stopped('too many tasks are waiting'));
+      if (order.waitingCount() >= queueCountMax || order.waitingOf(turn) >= turnQueueCountMax)
+        return resolve(stopped('too many tasks are waiting'));
       const cancel = (): void => {
-        const place = queue.indexOf(waiting);
-        if (place >= 0) queue.splice(place, 1);
-        for (const member of members) if (member.running === waiting) dismiss(member);
+        const { member } = waiting;
+        order.drop(turn, waiting);
+        if (member !== null && member.task === waiting) release(member);
         waiting.settle(stopped('cancelled'));
       };
       const waiting: Waiting = {
-        task,
-        guard,
+        ...{ task, guard, turn, member: null },
         settle: (result) => {
           signal.removeEventListener('abort', cancel);
           resolve(result);
         },
       };
       signal.addEventListener('abort', cancel, { once: true });
-      queue.push(waiting);
+      order.add(turn, waiting);
       pump();
     });
-
   const close = async (): Promise<void> => {
     closed = true;
-    for (const { settle } of queue.splice(0)) settle(stopped('the executor was closed'));
-    for (const member of [...members]) dismiss(member);
-    for (const child of leaving) child.kill();
-    await Promise.all([...leaving].map(({ exited }) => exited));
+    for (const { member, settle } of order.clear())
+      if (member === null) settle(stopped('the executor was closed'));
+    for (const { slice } of crew.members) clearTimeout(slice);
+    await crew.close();
   };
-
-  try {
-    await start();
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  const call = async (task: Task, wallMs: number, signal: AbortSignal) =>
-    callOutcome(await submit(task, { wallMs, each: 'task' }, signal));
-  return {
-    runSubtask: async (run, signal) => {
-      const guard = { wallMs: run.itemWallMs, each: 'step' } as const;
-      return subtaskOutcome(await submit(subtaskTask(run), guard, signal));
-    },
-    fold: (path, values, wallMs, signal) =>
-      call({ kind: 'fold', programPath: absolute(path), values }, wallMs, signal),
-    render: (path, parameters, value, wallMs, signal) =>
-      call({ kind: 'render', programPath: absolute(path), parameters, value }, wallMs, signal),
-    count: (path, parameters, wallMs, signal) =>
-      call({ kind: 'count', programPath: absolute(path), parameters }, wallMs, signal),
-    pids: () => [...members].map(({ process: { pid } }) => pid),
-    close,
-  };
+  return { crew, submit, close };
 }

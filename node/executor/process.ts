@@ -1,10 +1,20 @@
 /** Hold one child process: start it, hand it one task at a time, kill it. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { ProtocolError } from '../../protocol/errors.ts';
 import { answers } from './outcome.ts';
 import type { ChildCommand } from './recipe.ts';
-import type { ChildMessage, Task, TaskResult } from './task.ts';
+import {
+  type ChildMessage,
+  type ParentMessage,
+  packedItems,
+  partItemCount,
+  type Task,
+  type TaskResult,
+  type WallGuard,
+} from './task.ts';
 
 /** Milliseconds that a child may take to come up on a busy machine. */
 const startMsMax = 30_000;
@@ -23,18 +33,21 @@ export class ExecutorError extends ProtocolError<ExecutorErrorDetail> {
   }
 }
 
-/** How long a task may take: in all, or from one sign of progress to the next. */
-export type WallGuard = { readonly wallMs: number; readonly each: 'task' | 'step' };
-
 export type SandboxProcess = {
   readonly pid: number;
   /** Resolves when the child listens. @throws {@link ExecutorError} */
   readonly ready: Promise<void>;
   /** Resolves when the child is gone. */
   readonly exited: Promise<void>;
-  /** Runs one task; never two at once. Never rejects. */
+  /** Runs one task; never two at once. Never rejects. Times in a result leave out the halts. */
   readonly run: (task: Task, guard: WallGuard) => Promise<TaskResult>;
-  /** Bytes that the child held after its last task. */
+  /**
+   * Halts the child wherever it is, also amid an item, and its guard's time with it. Where the
+   * system cannot halt a process, it runs on beside the others.
+   */
+  readonly halt: () => void;
+  readonly goOn: () => void;
+  /** Bytes that the child holds, if the system tells; else those after its last task. */
   readonly residentBytes: () => number;
   /** Whether the child is gone or was told to go. */
   readonly lost: () => boolean;
@@ -49,8 +62,11 @@ process.on('exit', () => {
 
 type Pending = {
   readonly settle: (result: TaskResult) => void;
-  readonly step: () => void;
+  readonly watch: WallWatch;
 };
+
+/** Windows knows no signal that halts. */
+const canHalt = process.platform !== 'win32';
 
 const local = (failure: 'timeout' | 'killed', reason: string): TaskResult => ({
   kind: 'local',
@@ -100,7 +116,7 @@ export function startProcess({ command, args }: ChildCommand): SandboxProcess {
       clearTimeout(startTimer);
       keepAlive(child, pending !== null);
       announce();
-    } else if (message.kind === 'step') pending?.step();
+    } else if (message.kind === 'step') pending?.watch.step();
     else {
       residentBytes = message.residentBytes;
       pending?.settle(message.result);
@@ -115,28 +131,43 @@ export function startProcess({ command, args }: ChildCommand): SandboxProcess {
       });
       keepAlive(child, true);
       pending = {
-        step: watch.step,
+        watch,
         settle: (result) => {
-          watch.stop();
+          const ranMs = watch.stop();
           pending = null;
           keepAlive(child, false);
           const sound = answers(task, result);
           if (!sound) child.kill('SIGKILL');
-          resolve(sound ? result : local('killed', 'the child spoke nonsense'));
+          resolve(sound ? timed(result, ranMs) : local('killed', 'the child spoke nonsense'));
         },
       };
-      child.send(task, (error) => {
-        if (error !== null) pending?.settle(local('killed', error.message));
-      });
+      void send(child, task, (reason) => pending?.settle(local('killed', reason)));
     });
+  const lost = (): boolean => child.killed || child.exitCode !== null || child.signalCode !== null;
+  const signal = (name: 'SIGSTOP' | 'SIGCONT'): boolean => {
+    // Not `child.kill`, after which the child would count as killed. Its number is still its own:
+    // only with the event that sets `exitCode` is it given back.
+    if (!canHalt || lost() || child.pid === undefined) return false;
+    try {
+      return process.kill(child.pid, name);
+    } catch {
+      return false; // It is going just now.
+    }
+  };
 
   return {
     pid: child.pid ?? 0,
     ready,
     exited,
     run,
-    residentBytes: () => residentBytes,
-    lost: () => child.killed || child.exitCode !== null || child.signalCode !== null,
+    halt: () => {
+      if (signal('SIGSTOP')) pending?.watch.halt();
+    },
+    goOn: () => {
+      if (signal('SIGCONT')) pending?.watch.goOn();
+    },
+    residentBytes: () => residentNow(child.pid) ?? residentBytes,
+    lost,
     kill: () => {
       // Who waits for its end must not be left alone by the event loop.
       child.ref();
@@ -151,28 +182,110 @@ function keepAlive(child: ChildProcess, needed: boolean): void {
   for (const part of parts) needed ? part?.ref() : part?.unref();
 }
 
+/**
+ * Sends a task, the items of a subtask in parts before it. A million paths in one message would
+ * hold this process for a second.
+ */
+async function send(
+  child: ChildProcess,
+  task: Task,
+  failed: (reason: string) => void,
+): Promise<void> {
+  const post = (message: ParentMessage): void => {
+    child.send(message, (error) => {
+      if (error !== null) failed(error.message);
+    });
+  };
+  if (task.kind !== 'subtask') return post({ kind: 'task', task });
+  const { items } = task;
+  for (let first = 0; first < items.length; first += partItemCount) {
+    if (first > 0) await immediate();
+    const part = items.slice(first, first + partItemCount);
+    post({ kind: 'items', part: packedItems(part) });
+  }
+  post({ kind: 'task', task: { ...task, items: [] } });
+}
+
+/** What a child says of its times includes its halts: it cannot know of them. */
+function timed(result: TaskResult, ranMs: number): TaskResult {
+  if (result.kind === 'subtask')
+    return { ...result, slowestItemMs: Math.min(result.slowestItemMs, ranMs) };
+  return result.kind === 'value' ? { ...result, wallMs: Math.min(result.wallMs, ranMs) } : result;
+}
+
+/** Bytes of memory that a process holds, where the system has a file that says so. */
+function residentNow(pid: number | undefined): number | null {
+  try {
+    const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!;
+    return Number(kilobytes) * 1024;
+  } catch {
+    return null;
+  }
+}
+
+type WallWatch = {
+  /** Tells of progress. */
+  readonly step: () => void;
+  readonly halt: () => void;
+  readonly goOn: () => void;
+  /** Ends the watch and gives the milliseconds that passed outside of halts. */
+  readonly stop: () => number;
+};
+
 /** Calls `expired` once the guard's time has passed without the progress that it asks for. */
-function watchWall({ wallMs, each }: WallGuard, expired: () => void) {
+function watchWall({ wallMs, each }: WallGuard, expired: () => void): WallWatch {
   let steps = 0;
   let stopped = false;
+  let halted = false;
+  /** Of the time at hand: when it began, or went on, and how long it may still be. */
+  let sinceMs = performance.now();
+  let leftMs = wallMs;
+  /** Milliseconds before the time at hand. */
+  let ranMs = 0;
+  let timer: NodeJS.Timeout | undefined;
   const look = (): void => {
     const seen = steps;
     // This process may have been busy itself: what the child has said meanwhile is read first.
     setImmediate(() => {
-      if (stopped) return;
-      if (each === 'step' && steps !== seen) timer.refresh();
-      else expired();
+      if (stopped || halted) return;
+      if (each === 'step' && steps !== seen) return;
+      expired();
     });
   };
-  const timer = setTimeout(look, wallMs);
+  const arm = (): void => {
+    sinceMs = performance.now();
+    clearTimeout(timer);
+    if (!stopped && !halted) timer = setTimeout(look, Math.max(leftMs, 1));
+  };
+  const pass = (): void => {
+    const passedMs = halted ? 0 : performance.now() - sinceMs;
+    ranMs += passedMs;
+    leftMs -= passedMs;
+  };
+  arm();
   return {
-    step: (): void => {
+    step: () => {
       steps += 1;
-      if (each === 'step') timer.refresh();
+      if (each !== 'step') return;
+      pass();
+      leftMs = wallMs;
+      arm();
     },
-    stop: (): void => {
+    halt: () => {
+      pass();
+      halted = true;
+      clearTimeout(timer);
+    },
+    goOn: () => {
+      if (!halted) return;
+      halted = false;
+      arm();
+    },
+    stop: () => {
+      pass();
       stopped = true;
       clearTimeout(timer);
+      return ranMs;
     },
   };
 }

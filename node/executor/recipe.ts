@@ -103,6 +103,7 @@ const childFiles = [
   childPath,
   pathOf(new URL('./engine.ts', import.meta.url)),
   pathOf(new URL('./instance.ts', import.meta.url)),
+  pathOf(new URL('./task.ts', import.meta.url)),
   pathOf(new URL('../../protocol/assert.ts', import.meta.url)),
   pathOf(new URL('../../protocol/params.ts', import.meta.url)),
   pathOf(new URL('../../protocol/execution/evaluate.ts', import.meta.url)),

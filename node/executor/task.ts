@@ -1,5 +1,7 @@
 /** Define what parent and child of the executor say to each other. */
-import type { LocalFailureClass } from '../ports.ts';
+import { isAbsolute, resolve } from 'node:path';
+import type { ItemSource, LocalFailureClass } from '../ports.ts';
+import type { Member } from './crew.ts';
 
 /** What a child is asked to do. Numbers and bytes are packed: a subtask may have 2^20 items. */
 export type Task =
@@ -7,8 +9,8 @@ export type Task =
       readonly kind: 'subtask';
       readonly programPath: string;
       readonly parameters: Uint8Array;
-      /** Per place: a path, or the index of a generated item. */
-      readonly items: readonly (string | number)[];
+      /** Per place. On the way to a child it is empty: parts went before. */
+      readonly items: readonly ItemSource[];
       readonly plan: Int32Array;
     }
   | { readonly kind: 'fold'; readonly programPath: string; readonly values: readonly Uint8Array[] }
@@ -41,8 +43,71 @@ export type TaskResult =
   | { readonly kind: 'failed'; readonly class: 'trap' | 'bad-value'; readonly reason: string }
   | { readonly kind: 'local'; readonly class: LocalFailureClass; readonly reason: string };
 
+/** What a child is told: all parts of a subtask's items in order, then the task. */
+export type ParentMessage =
+  | { readonly kind: 'items'; readonly part: ItemPart }
+  | { readonly kind: 'task'; readonly task: Task };
+
+/** Places of one part; the last part of a subtask may have fewer. */
+export const partItemCount = 8_192;
+
+/** Some items of a subtask, packed: a million paths would not fit into a child's heap. */
+export type ItemPart = {
+  /** Per place the index of a generated item, or -1 for a file. */
+  readonly indices: Int32Array;
+  /** Per place where its path ends in `paths`. */
+  readonly ends: Uint32Array;
+  /** The paths as UTF-8, one after another. */
+  readonly paths: Uint8Array;
+};
+
+/** Packs items, with absolute paths: a child has a directory of its own. */
+export function packedItems(items: readonly ItemSource[]): ItemPart {
+  const indices = new Int32Array(items.length).fill(-1);
+  const ends = new Uint32Array(items.length);
+  const paths: Buffer[] = [];
+  let end = 0;
+  for (const [place, item] of items.entries()) {
+    if (item.kind === 'generated') indices[place] = item.index;
+    else {
+      const path = Buffer.from(isAbsolute(item.path) ? item.path : resolve(item.path));
+      paths.push(path);
+      end += path.length;
+    }
+    ends[place] = end;
+  }
+  return { indices, ends, paths: Buffer.concat(paths) };
+}
+
+/** The item at a place: a path, or the index of a generated item. */
+export function itemAt(parts: readonly ItemPart[], place: number): string | number {
+  const { indices, ends, paths } = parts[Math.floor(place / partItemCount)]!;
+  const at = place % partItemCount;
+  const index = indices[at]!;
+  if (index >= 0) return index;
+  return Buffer.from(paths.buffer, paths.byteOffset, paths.length).toString(
+    'utf8',
+    at === 0 ? 0 : ends[at - 1]!,
+    ends[at]!,
+  );
+}
+
 /** What a child says. `step` feeds the wall guard. */
 export type ChildMessage =
   | { readonly kind: 'ready' }
   | { readonly kind: 'step' }
   | { readonly kind: 'end'; readonly result: TaskResult; readonly residentBytes: number };
+
+/** How long a task may take: in all, or from one sign of progress to the next. */
+export type WallGuard = { readonly wallMs: number; readonly each: 'task' | 'step' };
+
+/** A task that somebody waits for. */
+export type Waiting = {
+  readonly task: Task;
+  readonly guard: WallGuard;
+  readonly turn: string;
+  /** Answers; a second answer is not heard. */
+  readonly settle: (result: TaskResult) => void;
+  /** Where it was begun; null before that. */
+  member: Member | null;
+};

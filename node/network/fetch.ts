@@ -6,6 +6,7 @@ import {
   cidCodec,
   formatCid,
   isCid,
+  readListStretches,
   readManifest,
   verifyBlock,
 } from '../../protocol/merkle/blob.ts';
@@ -13,20 +14,23 @@ import { listCodec, manifestBlockCodec } from '../../protocol/merkle/cid.ts';
 import { blobBlockBytes } from '../../protocol/params.ts';
 import type { Network } from '../ports.ts';
 import type { Blobs } from '../storage/blobs.ts';
+import { unhurried } from '../unhurried.ts';
 import {
   type BlobAnswer,
   type BlobRequest,
   blobRequestCodec,
   decodeBlobAnswer,
 } from './blob-codec.ts';
-import { type Attempt, type Crowd, crowdOf } from './crowd.ts';
+import { type Asking, type Attempt, type Crowd, crowdOf, hedgeMsUsual } from './crowd.ts';
 import { NetworkError } from './error.ts';
 import { emptyPartial, type Partial, type Partials, partials, putBlock } from './partial.ts';
+import { type Standing, standing } from './standing.ts';
 
 /** Blocks that are asked for at the same time. */
 const windowBlockCount = 8;
-/** Milliseconds that one piece may take before somebody else is asked. */
-const pieceMsMax = 2_500;
+/** Milliseconds that one piece may take: at first, and when everybody was asked in vain before. */
+const pieceMsMin = 2_500;
+const pieceMsMax = 30_000;
 
 type FetchStore = Pick<Blobs, 'has' | 'putAs'>;
 
@@ -54,7 +58,11 @@ type Shared = {
 };
 
 /** What is on the way to one store, and what was left half done. */
-type Arrivals = { readonly shared: Map<string, Shared>; readonly partials: Partials };
+type Arrivals = {
+  readonly shared: Map<string, Shared>;
+  readonly partials: Partials;
+  readonly standing: Standing;
+};
 
 const arrivalsOf = new WeakMap<FetchStore, Arrivals>();
 
@@ -74,7 +82,11 @@ export async function fetchBlob(fetch: BlobFetch): Promise<void> {
   assert(isCid(cid), 'what is fetched has a content id');
   if (await store.has(cid)) return;
   const name = formatCid(cid);
-  const arrivals: Arrivals = arrivalsOf.get(store) ?? { shared: new Map(), partials: partials() };
+  const arrivals: Arrivals = arrivalsOf.get(store) ?? {
+    shared: new Map(),
+    partials: partials(),
+    standing: standing(),
+  };
   arrivalsOf.set(store, arrivals);
   let known = arrivals.shared.get(name);
   // One that is being broken off is not joined: what it leaves is taken up again.
@@ -101,7 +113,11 @@ function share(fetch: BlobFetch, cid: Cid, arrivals: Arrivals): Shared {
     bytesMax: fetch.bytesMax,
     waiting: 0,
     stop: new AbortController(),
-    crowd: crowdOf(fetch.peers, fetch.blame ?? (() => undefined)),
+    crowd: crowdOf(fetch.peers, {
+      blame: fetch.blame ?? (() => undefined),
+      standing: arrivals.standing,
+      hedgeMs: hedgeMsUsual,
+    }),
     done: Promise.resolve(0),
   };
   arrivals.shared.set(name, shared);
@@ -127,18 +143,18 @@ async function gather(
   kept: Partials,
 ): Promise<Uint8Array> {
   const { crowd, stop } = shared;
-  const ask = asker(network, stop.signal);
+  const ask = asker(network);
   const codec = cidCodec(cid);
   if (codec === listCodec)
-    return crowd.seek((peer) => wholeList(ask, peer, cid, shared), stop.signal);
+    return crowd.seek((...one) => wholeList(ask, one, cid, shared), stop.signal);
   if (codec !== manifestBlockCodec) {
     const request: BlobRequest = { kind: 'block', cid, index: 0 };
-    return crowd.seek((peer) => piece(ask, peer, request, cid), stop.signal);
+    return crowd.seek((...one) => piece(ask, one, request, cid), stop.signal);
   }
   const name = formatCid(cid);
   let partial = kept.take(name);
   if (partial === null) {
-    const manifest = await crowd.seek((peer) => manifestFrom(ask, peer, cid), stop.signal);
+    const manifest = await crowd.seek((...one) => manifestFrom(ask, one, cid), stop.signal);
     if (manifest.size > shared.bytesMax) throw tooLong(name, manifest.size, shared.bytesMax);
     partial = emptyPartial(manifest);
   } else mark('W33');
@@ -162,7 +178,7 @@ async function gatherBlocks(
     for (let index = missing.pop(); index !== undefined; index = missing.pop()) {
       const request: BlobRequest = { kind: 'block', cid, index };
       const expected = partial.manifest.blocks[index]!;
-      const block = await crowd.seek((peer) => piece(ask, peer, request, expected), stop.signal);
+      const block = await crowd.seek((...one) => piece(ask, one, request, expected), stop.signal);
       if (putBlock(partial, index, block)) continue;
       // The block is what the manifest names: whoever made the manifest is at fault, not a peer.
       missing.length = 0;
@@ -173,32 +189,39 @@ async function gatherBlocks(
   return partial.bytes;
 }
 
-type Ask = (peer: string, request: BlobRequest) => Promise<BlobAnswer | null>;
+/** Whom to ask, and how. */
+type One = readonly [peer: string, asking: Asking];
+
+type Ask = (one: One, request: BlobRequest) => Promise<BlobAnswer | null>;
 
 /** Asks one peer for one piece; null for an answer that means nothing. */
-function asker(network: Pick<Network, 'request'>, signal: AbortSignal): Ask {
-  return async (peer, request) => {
+function asker(network: Pick<Network, 'request'>): Ask {
+  return async ([peer, { signal, alive, round }], request) => {
     const body = blobRequestCodec.encode(request);
-    const either = AbortSignal.any([signal, AbortSignal.timeout(pieceMsMax)]);
-    return decodeBlobAnswer(await network.request(peer, 'blob', body, either));
+    // What nobody gave in time may be on a line that is too slow for it.
+    const ms = Math.min(pieceMsMax, pieceMsMin * 2 ** round);
+    const either = AbortSignal.any([signal, AbortSignal.timeout(ms)]);
+    const answer = await network.request(peer, 'blob', body, either);
+    alive();
+    return decodeBlobAnswer(answer);
   };
 }
 
 async function piece(
   ask: Ask,
-  peer: string,
+  one: One,
   request: BlobRequest,
   expected: Uint8Array,
 ): Promise<Attempt<Uint8Array>> {
-  const answer = await ask(peer, request);
+  const answer = await ask(one, request);
   if (answer?.kind === 'absent') return 'absent';
   if (answer?.kind !== 'piece' || !verifyBlock(expected, answer.bytes)) return 'lie';
   mark('W30');
   return { got: answer.bytes };
 }
 
-async function manifestFrom(ask: Ask, peer: string, cid: Cid): Promise<Attempt<BlobManifest>> {
-  const answer = await ask(peer, { kind: 'manifest', cid });
+async function manifestFrom(ask: Ask, one: One, cid: Cid): Promise<Attempt<BlobManifest>> {
+  const answer = await ask(one, { kind: 'manifest', cid });
   if (answer?.kind === 'absent') return 'absent';
   const manifest = answer?.kind === 'piece' ? readManifest(cid, answer.bytes) : null;
   return manifest === null ? 'lie' : { got: manifest };
@@ -207,13 +230,13 @@ async function manifestFrom(ask: Ask, peer: string, cid: Cid): Promise<Attempt<B
 /** A list has no manifest: one peer must give all of it before any of it can be checked. */
 async function wholeList(
   ask: Ask,
-  peer: string,
+  one: One,
   cid: Cid,
   shared: Shared,
 ): Promise<Attempt<Uint8Array>> {
   let bytes: Uint8Array | null = null;
   for (let index = 0; bytes === null || index * blobBlockBytes < bytes.length; index++) {
-    const answer = await ask(peer, { kind: 'list', cid, index });
+    const answer = await ask(one, { kind: 'list', cid, index });
     if (answer?.kind === 'absent') return 'absent';
     if (answer?.kind !== 'listPiece') return 'lie';
     // Its word alone: another peer may know a shorter list by this name, if this one lies.
@@ -223,7 +246,8 @@ async function wholeList(
     if (answer.size !== bytes.length || answer.bytes.length !== due) return 'lie';
     bytes.set(answer.bytes, index * blobBlockBytes);
   }
-  return verifyBlock(cid, bytes) ? { got: bytes } : 'lie';
+  const read = await unhurried(readListStretches(cid, bytes), one[1].signal);
+  return read === null ? 'lie' : { got: bytes };
 }
 
 /** The promise, or `error()` as soon as the signal fires. */

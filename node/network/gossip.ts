@@ -15,7 +15,13 @@ import type { NetworkHandlers, Topic } from '../ports.ts';
 import { messageId, repeatWindow, unwrapMessage, wrapMessage } from './envelope.ts';
 import { NetworkError } from './error.ts';
 import type { NetworkLog } from './event.ts';
-import { gossipFrameBytesMax, gossipQueueBytesMax, seenMs } from './limits.ts';
+import {
+  gossipFrameBytesMax,
+  gossipQueueBytesMax,
+  lazyHeartbeatCount,
+  seenMs,
+  unwantedBytesMin,
+} from './limits.ts';
 import { type NetworkNames, topics } from './names.ts';
 
 /** Scores below which a peer is told nothing new, sent nothing of ours, not listened to. */
@@ -52,6 +58,28 @@ const falseCountMax = 5;
 const forgiveMs = 12_000;
 const blamedCountMax = 4_096;
 
+/** How many peers get a message at once, and between which counts that may vary. */
+export type MeshShape = Readonly<Record<'D' | 'Dlo' | 'Dhi' | 'Dout' | 'Dscore' | 'Dlazy', number>>;
+
+/** Shapes by the most peers for which each is meant, rising. */
+const meshShapes: readonly (readonly [peersMax: number, shape: MeshShape])[] = [
+  [16, { D: 3, Dlo: 3, Dhi: 5, Dout: 1, Dscore: 2, Dlazy: 3 }],
+  [64, { D: 4, Dlo: 3, Dhi: 7, Dout: 1, Dscore: 2, Dlazy: 4 }],
+  [Infinity, { D: 6, Dlo: 4, Dhi: 12, Dout: 2, Dscore: 4, Dlazy: 6 }],
+];
+
+/**
+ * The mesh of a node that is connected to so many peers.
+ *
+ * Each message comes about D times to everybody: among few, where any three know everybody within
+ * two hops, more copies only cost. What a mesh of silent peers loses, lazy gossip brings within
+ * two seconds, and what is announced again goes anew.
+ * @see spec/protocol/network.md W35
+ */
+export function meshShape(peerCount: number): MeshShape {
+  return meshShapes.find(([peersMax]) => peerCount <= peersMax)![1];
+}
+
 /** Options of the gossip library for one network. @see spec/protocol/network.md W3, W5 */
 export function gossipOptions(names: NetworkNames): Partial<GossipsubOpts> {
   const allowedTopics = topics.map(names.topic);
@@ -64,6 +92,12 @@ export function gossipOptions(names: NetworkNames): Partial<GossipsubOpts> {
     msgIdToStrFn: (id) => Buffer.from(id).toString('latin1'),
     seenTTL: seenMs,
     fallbackToFloodsub: false,
+    ...meshShape(0),
+    // One copy to each peer of the mesh, not to everybody, and encoded once.
+    floodPublish: false,
+    batchPublish: true,
+    mcacheGossip: lazyHeartbeatCount,
+    idontwantMinDataSize: unwantedBytesMin,
     allowPublishToZeroTopicPeers: true,
     ignoreDuplicatePublishError: true,
     maxInboundDataLength: gossipFrameBytesMax,
@@ -88,6 +122,8 @@ export type Gossip = {
   readonly gossips: (peer: string) => boolean;
   /** Peers to whom messages on a topic go at once. */
   readonly mesh: (topic: Topic) => readonly string[];
+  /** Fits the mesh to the number of peers that are connected. */
+  readonly fit: (peerCount: number) => void;
   /** Hears nothing any more. Returns what is left to do when the host has stopped. */
   readonly stop: () => () => void;
 };
@@ -151,6 +187,11 @@ export function startGossip(
     score: (peer) => inside.getScore(peer),
     gossips: (peer) => inside.streamsInbound.has(peer) && inside.streamsOutbound.has(peer),
     mesh: (topic) => inside.getMeshPeers(names.topic(topic)),
+    fit: (peerCount) => {
+      mark('W35');
+      // The library reads its options at each heartbeat.
+      Object.assign(inside.opts, meshShape(peerCount));
+    },
     stop,
   };
 }
@@ -221,6 +262,7 @@ function blamer(ruined: (peer: string) => void): (peer: string, nowMs: number) =
 type Inside = GossipSub & {
   readonly getScore: (peer: string) => number;
   readonly getMeshPeers: (topic: string) => string[];
+  readonly opts: MeshShape;
   readonly streamsInbound: ReadonlyMap<string, unknown>;
   readonly streamsOutbound: ReadonlyMap<string, unknown>;
   readonly status?: { readonly heartbeatTimeout?: NodeJS.Timeout };

@@ -6,8 +6,9 @@ import type { Network, NetworkHandlers, Topic } from '../ports.ts';
 import { NetworkError } from './error.ts';
 import type { NetworkEvent, NetworkLog, Unreachable } from './event.ts';
 import { networkNames } from './names.ts';
-import { createRedial, readAddress } from './redial.ts';
+import { createRedial, lostReason, readAddress, type Wanted } from './redial.ts';
 import { type Running, type Setup, startAny } from './running.ts';
+import { strangers } from './strangers.ts';
 import { banList } from './watchdog.ts';
 
 /** Bytes from which a peer id comes. */
@@ -23,7 +24,21 @@ export type Libp2pNetworkOptions = {
   readonly listen?: readonly string[];
   /** Multiaddrs of known peers, best with `/p2p/…` at their end. */
   readonly peers?: readonly string[];
+  /** Whether other peers of the network are found by asking those that are known. Off by default. */
+  readonly discover?: boolean;
   readonly log?: (event: NetworkEvent) => void;
+};
+
+/** A peer that is connected, or wanted, or was refused lately. */
+export type KnownPeer = {
+  /** Text of its peer id; null for a given address where nobody has answered yet. */
+  readonly id: string | null;
+  readonly addresses: readonly string[];
+  /** Whether it is here as a peer of our network. */
+  readonly connected: boolean;
+  /** Why it is not, in one sentence. */
+  readonly reason: string | null;
+  readonly score: number;
 };
 
 export type Libp2pNetwork = Network & {
@@ -37,6 +52,8 @@ export type Libp2pNetwork = Network & {
   readonly dial: (address: string) => Promise<void>;
   /** Known peers that are not connected, each with the reason that stands now. */
   readonly unreachable: () => readonly Unreachable[];
+  /** All peers that are connected, wanted, or were refused lately, each once. */
+  readonly known: () => readonly KnownPeer[];
   /** Score of a peer: 0 for a stranger; below -400 nothing it says is heard. */
   readonly score: (peer: string) => number;
   /** Peers to whom what is published on a topic goes at once. */
@@ -51,10 +68,23 @@ export async function createLibp2pNetwork(options: Libp2pNetworkOptions): Promis
   const privateKey = await generateKeyPairFromSeed('Ed25519', privateKeySeed);
   const self = peerIdFromPrivateKey(privateKey).toString();
   let running: Running | null = null;
-  const redial = createRedial(() => running?.host ?? null, self, log);
-  const names = networkNames(options.network);
   const here = new Set<string>();
-  const setup: Setup = { privateKey, names, bans: banList(), redial, here, log };
+  const redial = createRedial(
+    () => running?.host ?? null,
+    self,
+    (peer) => here.has(peer),
+    log,
+  );
+  const setup: Setup = {
+    privateKey,
+    names: networkNames(options.network),
+    bans: banList(),
+    redial,
+    strangers: strangers(),
+    discover: options.discover ?? false,
+    here,
+    log,
+  };
   for (const address of [...listen, ...peers]) readAddress(address);
   for (const address of peers) await redial.add(address);
   const inTurn = turns();
@@ -88,9 +118,35 @@ export async function createLibp2pNetwork(options: Libp2pNetworkOptions): Promis
     addresses,
     dial: redial.add,
     unreachable: redial.unreachable,
+    known: () => knownPeers(setup, running),
     score: (peer) => running?.gossip.score(peer) ?? 0,
     mesh: (topic) => running?.gossip.mesh(topic) ?? [],
   };
+}
+
+/** What is known of each peer, once for each id. */
+function knownPeers({ redial, strangers, here }: Setup, running: Running | null): KnownPeer[] {
+  const connections = running?.host.getConnections() ?? [];
+  const present: Wanted[] = connections.map(({ remotePeer, remoteAddr }) => ({
+    id: remotePeer.toString(),
+    addresses: [remoteAddr.toString()],
+    reason: null,
+  }));
+  const merged = new Map<string, Wanted>();
+  const arrived = present.filter(({ id }) => id !== null && here.has(id));
+  for (const one of [...redial.wanted(), ...strangers.all(), ...arrived]) {
+    const key = one.id ?? one.addresses.join();
+    const before = merged.get(key);
+    // The port from which somebody dialled us is none that he listens on: better than nothing.
+    if (before !== undefined && arrived.includes(one)) continue;
+    const addresses = [...new Set([...(before?.addresses ?? []), ...one.addresses])];
+    merged.set(key, { id: one.id, addresses, reason: before?.reason ?? one.reason });
+  }
+  return [...merged.values()].map(({ id, addresses, reason }) => {
+    const connected = id !== null && here.has(id);
+    const score = id === null ? 0 : (running?.gossip.score(id) ?? 0);
+    return { id, addresses, connected, reason: connected ? null : (reason ?? lostReason), score };
+  });
 }
 
 /** Starts and stops happen one after the other, in the order in which they were asked for. */

@@ -1,43 +1,75 @@
-/** Dial known peers for ever, backing off; keep one reason for each that is missing. */
+/** Dial wanted peers again and again, backing off; keep one reason for each that is missing. */
 import type { Libp2p } from '@libp2p/interface';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import { mark } from '../../protocol/assert.ts';
 import { NetworkError } from './error.ts';
 import type { NetworkLog, Unreachable } from './event.ts';
-import { dialMsMax, knownPeerCountMax, politeMs, redialMsMax, redialMsMin } from './limits.ts';
+import {
+  dialMsMax,
+  foundMsMax,
+  foundPeerCountMax,
+  foundPoliteMs,
+  foundRedialMsMax,
+  knownPeerCountMax,
+  politeMs,
+  redialMsMax,
+  redialMsMin,
+  wantedPeerCountMax,
+} from './limits.ts';
 
 /** Milliseconds after which a connection counts as a good one. */
 const steadyMs = 5_000;
 /** Doublings of the wait after which it does not grow any more, whatever the limits are. */
 const failureCountMax = 16;
 
-/** An address that is dialled whenever its peer is not connected. */
+/** A peer that is dialled whenever it is not connected. */
 type Known = {
+  /** The address as it was given; for a peer that was found, its id as one. */
   readonly address: string;
-  readonly target: Multiaddr;
+  targets: readonly Multiaddr[];
+  /** Whether others named it; its address was given otherwise. */
+  readonly isFound: boolean;
   /** Peer id, from the address or from who answered there; null until then. */
   peer: string | null;
   failureCount: number;
   /** When it was reached last, in milliseconds of the process. */
   reachedMs: number;
+  /** When it was a peer of ours last; of a found peer that never was, when it was found. */
+  goodMs: number;
   /** Why it is not here, in one sentence; null while nothing speaks against it. */
   reason: string | null;
   timer: NodeJS.Timeout | null;
   dialling: Promise<void> | null;
 };
 
+/** A peer that is wanted, as others may see it. */
+export type Wanted = {
+  readonly id: string | null;
+  readonly addresses: readonly string[];
+  /** Why it is not here; null where nothing speaks against it. */
+  readonly reason: string | null;
+};
+
 /** The known peers of one host. */
 export type Redial = {
   /** Adds an address and waits for the end of the first dial, whether or not it succeeds. */
   readonly add: (address: string) => Promise<void>;
+  /** Wants a peer that others have named, under addresses that were looked at. */
+  readonly found: (peer: string, addresses: readonly Multiaddr[]) => void;
   /** Starts dialling all that are known. */
   readonly start: () => void;
+  /** A peer has come and is one of ours. */
+  readonly welcome: (peer: string) => void;
   /** A peer has gone: it is dialled soon if it is known. */
   readonly lost: (peer: string) => void;
   /** Says why a peer that answers is not wanted as it is. */
   readonly blame: (peer: string, reason: string) => void;
+  /** Whether the address of a peer was given: such a one is kept whatever it does. */
   readonly knows: (peer: string) => boolean;
+  /** Given addresses whose peers are not here. */
   readonly unreachable: () => readonly Unreachable[];
+  /** All that are wanted, given or found, here or not. */
+  readonly wanted: () => readonly Wanted[];
   /** Ends all waits and dials. The addresses stay known. */
   readonly stop: () => Promise<void>;
 };
@@ -47,7 +79,10 @@ type Dialler = {
   /** The running host, or null while there is none. */
   readonly host: () => Libp2p | null;
   readonly self: string;
+  /** Whether a peer of our network is here. */
+  readonly isHere: (peer: string) => boolean;
   readonly log: NetworkLog;
+  readonly known: Map<string, Known>;
   stopping: AbortController;
 };
 
@@ -65,15 +100,26 @@ export function readAddress(address: string): { target: Multiaddr; peer: string 
   }
 }
 
-/** @param host - The running host, or null while there is none. */
-export function createRedial(host: () => Libp2p | null, self: string, log: NetworkLog): Redial {
-  const dialler: Dialler = { host, self, log, stopping: new AbortController() };
+/**
+ * @param host - The running host, or null while there is none.
+ * @param isHere - Whether a peer of our network is here.
+ */
+export function createRedial(
+  host: () => Libp2p | null,
+  self: string,
+  isHere: (peer: string) => boolean,
+  log: NetworkLog,
+): Redial {
   const known = new Map<string, Known>();
+  const dialler: Dialler = { host, self, isHere, log, known, stopping: new AbortController() };
   const entries = (): Known[] => [...known.values()];
+  const of = (peer: string): Known[] => entries().filter((entry) => entry.peer === peer);
+  const here = ({ peer }: Known): boolean => peer !== null && (peer === self || isHere(peer));
   const add: Redial['add'] = async (address) => {
     const { target, peer } = readAddress(address);
-    const entry = known.get(address) ?? unknown(address, target, peer);
-    if (!known.has(address) && known.size >= knownPeerCountMax) {
+    const entry = known.get(address) ?? unknown(address, [target], peer, false);
+    const given = entries().filter(({ isFound }) => !isFound).length;
+    if (!known.has(address) && given >= knownPeerCountMax) {
       const reason = `${knownPeerCountMax} addresses are known already`;
       throw new NetworkError({ code: 'NETWORK_ADDRESS', address, reason });
     }
@@ -82,21 +128,32 @@ export function createRedial(host: () => Libp2p | null, self: string, log: Netwo
   };
   return {
     add,
+    found: (peer, addresses) => found(dialler, peer, addresses),
     start: () => {
       dialler.stopping = new AbortController();
       for (const entry of known.values()) first(dialler, entry);
     },
+    welcome: (peer) => {
+      for (const entry of of(peer))
+        Object.assign(entry, { reason: null, goodMs: performance.now() });
+    },
     lost: (peer) => {
-      for (const entry of known.values()) if (entry.peer === peer) lost(dialler, entry);
+      for (const entry of of(peer)) lost(dialler, entry);
     },
     blame: (peer, reason) => {
-      for (const entry of known.values()) if (entry.peer === peer) entry.reason = reason;
+      for (const entry of of(peer)) entry.reason = reason;
     },
-    knows: (peer) => entries().some((entry) => entry.peer === peer),
+    knows: (peer) => of(peer).some(({ isFound }) => !isFound),
     unreachable: () =>
       entries()
-        .filter((entry) => entry.peer !== self && !isHere(dialler, entry))
-        .map(({ address, reason }) => ({ address, reason: reason ?? 'the connection was lost' })),
+        .filter((entry) => !entry.isFound && !here(entry))
+        .map(({ address, reason }) => ({ address, reason: reason ?? lostReason })),
+    wanted: () =>
+      entries()
+        .filter(({ peer }) => peer !== self)
+        .map(({ peer, targets, reason }) => {
+          return { id: peer, addresses: targets.map((target) => target.toString()), reason };
+        }),
     stop: async () => {
       dialler.stopping.abort();
       for (const entry of known.values()) {
@@ -108,27 +165,65 @@ export function createRedial(host: () => Libp2p | null, self: string, log: Netwo
   };
 }
 
-function unknown(address: string, target: Multiaddr, peer: string | null): Known {
+/** What stands where nothing else is known. */
+export const lostReason = 'the connection was lost';
+const silentReason = 'it answers, and has not said who it is';
+
+function unknown(
+  address: string,
+  targets: readonly Multiaddr[],
+  peer: string | null,
+  isFound: boolean,
+): Known {
   return {
     address,
-    target,
+    targets,
+    isFound,
     peer,
     failureCount: 0,
     reachedMs: 0,
+    goodMs: performance.now(),
     reason: 'not dialled yet',
     timer: null,
     dialling: null,
   };
 }
 
-function isHere({ host }: Dialler, { peer }: Known): boolean {
-  return (
-    peer !== null &&
-    (host()
-      ?.getPeers()
-      .some((id) => id.toString() === peer) ??
-      false)
-  );
+/** Takes up a peer that others named, unless it is known, or nobody can make room for it. */
+function found(dialler: Dialler, peer: string, targets: readonly Multiaddr[]): void {
+  const { known, self, stopping } = dialler;
+  if (peer === self || targets.length === 0 || stopping.signal.aborted) return;
+  const address = `/p2p/${peer}`;
+  const entry = known.get(address);
+  if (entry !== undefined) {
+    entry.targets = targets;
+    return;
+  }
+  const all = [...known.values()];
+  if (all.some((other) => other.peer === peer)) return;
+  const others = all.filter(({ isFound }) => isFound);
+  if (others.length >= foundPeerCountMax) {
+    const idle = others.filter((other) => !dialler.isHere(other.peer!));
+    const worst = idle.sort((a, b) => a.goodMs - b.goodMs)[0];
+    // One that has not even been tried is not given up for the next one that somebody names.
+    if (worst === undefined || worst.failureCount === 0) return;
+    forget(dialler, worst);
+  }
+  mark('W40');
+  const fresh = unknown(address, targets, peer, true);
+  known.set(address, fresh);
+  first(dialler, fresh);
+}
+
+function forget({ known }: Dialler, entry: Known): void {
+  if (entry.timer !== null) clearTimeout(entry.timer);
+  known.delete(entry.address);
+}
+
+function isConnected({ host }: Dialler, peer: string | null): boolean {
+  if (peer === null) return false;
+  const peers = host()?.getPeers() ?? [];
+  return peers.some((id) => id.toString() === peer);
 }
 
 /** Dials all at the start. */
@@ -138,14 +233,15 @@ function first(dialler: Dialler, entry: Known): void {
   if (entry.peer === null || dialler.self > entry.peer) void dial(dialler, entry);
   else {
     mark('W20');
-    dialIn(dialler, entry, politeMs * (1 + Math.random() / 2));
+    const ms = entry.isFound ? foundPoliteMs : politeMs;
+    dialIn(dialler, entry, ms * (1 + Math.random() / 2));
   }
 }
 
 function lost(dialler: Dialler, entry: Known): void {
   if (entry.timer !== null || dialler.stopping.signal.aborted) return;
   mark('W23');
-  entry.reason ??= 'the connection was lost';
+  entry.reason ??= lostReason;
   // Who answers only to hang up again is not dialled faster than who does not answer.
   if (performance.now() - entry.reachedMs < steadyMs) dialLater(dialler, entry);
   else {
@@ -157,7 +253,14 @@ function lost(dialler: Dialler, entry: Known): void {
 
 /** Dials after a wait that doubles with each failure, and is never the same for two. */
 function dialLater(dialler: Dialler, entry: Known): void {
-  const wait = Math.min(redialMsMax, redialMsMin * 2 ** entry.failureCount);
+  const isOld = performance.now() - entry.goodMs > foundMsMax;
+  if (entry.isFound && isOld && !isConnected(dialler, entry.peer)) {
+    mark('W41');
+    forget(dialler, entry);
+    return;
+  }
+  const longest = entry.isFound ? foundRedialMsMax : redialMsMax;
+  const wait = Math.min(longest, redialMsMin * 2 ** entry.failureCount);
   entry.failureCount = Math.min(entry.failureCount + 1, failureCountMax);
   dialIn(dialler, entry, wait * (0.5 + Math.random() / 2));
 }
@@ -182,15 +285,22 @@ async function dialOnce(dialler: Dialler, entry: Known): Promise<void> {
   const { self, log, stopping } = dialler;
   const host = dialler.host();
   if (host === null || entry.peer === self || stopping.signal.aborted) return;
-  if (isHere(dialler, entry)) {
-    entry.reason = null;
+  if (isConnected(dialler, entry.peer)) {
+    if (entry.peer !== null && dialler.isHere(entry.peer)) entry.reason = null;
+    return;
+  }
+  if (entry.isFound && host.getPeers().length >= wantedPeerCountMax) {
+    entry.reason = `${wantedPeerCountMax} other peers are connected: it is not needed`;
+    dialLater(dialler, entry);
     return;
   }
   try {
     const signal = AbortSignal.any([AbortSignal.timeout(dialMsMax), stopping.signal]);
-    const connection = await host.dial(entry.target, { signal });
+    const connection = await host.dial([...entry.targets], { signal });
     entry.peer = connection.remotePeer.toString();
-    entry.reason = null;
+    if (dialler.isHere(entry.peer)) entry.reason = null;
+    // Of one that was refused the reason stands until it comes as another.
+    else if (entry.reachedMs === 0) entry.reason = silentReason;
     entry.reachedMs = performance.now();
     mark('W21');
   } catch (cause) {

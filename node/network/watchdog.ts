@@ -46,7 +46,12 @@ export type WatchdogParts = {
  */
 export function startWatchdog(parts: WatchdogParts): Watchdog {
   const misses = new Map<string, number>();
-  const timer = setInterval(() => look(parts, misses), watchMs);
+  let lookedMs = performance.now();
+  const timer = setInterval(() => {
+    const isLate = performance.now() - lookedMs > 1.5 * watchMs;
+    lookedMs = performance.now();
+    look(parts, misses, isLate);
+  }, watchMs);
   return { ban: (peer) => ban(parts, peer), stop: () => clearInterval(timer) };
 }
 
@@ -67,7 +72,8 @@ function ban({ host, knows, bans, score, log }: WatchdogParts, peer: string): vo
     if (connection.remotePeer.toString() === peer) connection.abort(reason);
 }
 
-function look(parts: WatchdogParts, misses: Map<string, number>): void {
+/** @param isLate - Whether this process was too busy to look in time: then others seem silent. */
+function look(parts: WatchdogParts, misses: Map<string, number>, isLate: boolean): void {
   const { host, bans, log } = parts;
   const peers = new Set<string>();
   for (const id of host.getPeers()) {
@@ -76,7 +82,7 @@ function look(parts: WatchdogParts, misses: Map<string, number>): void {
     if (parts.score(peer) < scoreThresholds.graylistThreshold) ban(parts, peer);
     if (bans.has(peer)) continue;
     const alive = parts.gossips(peer) && flows(host.getConnections(id));
-    const isFine = alive || isYoung(host.getConnections(id));
+    const isFine = alive || isLate || isYoung(host.getConnections(id));
     const missCount = isFine ? 0 : (misses.get(peer) ?? 0) + 1;
     misses.set(peer, missCount);
     if (missCount < watchMissCountMax) continue;

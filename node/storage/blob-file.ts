@@ -14,7 +14,7 @@ import {
 } from '../../protocol/merkle/blob.ts';
 import { blobBlockBytes } from '../../protocol/params.ts';
 import { nativeSha256 } from '../crypto.ts';
-import { isList, isNamed } from './naming.ts';
+import { isList, isNamedUnhurried } from './naming.ts';
 
 /** Files of which it is remembered that they were checked, and manifests that are kept. */
 const checkedCountMax = 65_536;
@@ -55,7 +55,7 @@ export function openChecks(): BlobChecks {
 export async function readBlob(cid: Cid, path: string): Promise<Uint8Array | null> {
   const buffer = await readFile(path);
   const bytes = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
-  return isNamed(cid, bytes) ? bytes : null;
+  return (await isNamedUnhurried(cid, bytes)) ? bytes : null;
 }
 
 /** Block `index` of a file; null beyond its end. An empty file has one empty block. */

@@ -2,22 +2,23 @@
 
 import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { assert } from '../../protocol/assert.ts';
+import { assert, mark } from '../../protocol/assert.ts';
 import type { Digest } from '../../protocol/crypto/hash.ts';
 import {
   type Cid,
   emptyBlob,
   finishBlob,
-  listBlob,
+  listBlobStretches,
   pushBlock,
 } from '../../protocol/merkle/blob.ts';
 import { blobBlockBytes } from '../../protocol/params.ts';
 import { nativeSha256 } from '../crypto.ts';
 import type { BlobStore } from '../ports.ts';
+import { unhurried } from '../unhurried.ts';
 import { openChecks, readBlob, readFileBlock } from './blob-file.ts';
 import { StorageError, systemCode } from './error.ts';
 import { type BlobFolder, openFolder } from './folder.ts';
-import { isList, isNamed, nameBlob, nameText, pinName } from './naming.ts';
+import { isList, isNamedUnhurried, nameBlob, nameText, pinName } from './naming.ts';
 import { openQuota, type Quota } from './quota.ts';
 import { type Turns, turns } from './turns.ts';
 
@@ -94,13 +95,13 @@ function blobs(folder: BlobFolder, quota: Quota): Blobs {
     },
     putAs: async (cid, bytes) => {
       const name = nameText(cid);
-      if (name === null || !isNamed(cid as Cid, bytes))
+      if (name === null || !(await isNamedUnhurried(cid as Cid, bytes)))
         throw new StorageError({ code: 'BLOB_MISMATCH', cid: name ?? 'without a name' });
       await store(cid as Cid, bytes);
     },
     putStream: (chunks) => storeStream(folder, quota, changes, chunks),
     putList: async (entries) => {
-      const { cid, bytes } = listBlob(entries);
+      const { cid, bytes } = await unhurried(listBlobStretches(entries));
       await store(cid, bytes);
       return cid;
     },
@@ -227,6 +228,7 @@ function readingFrom(folder: BlobFolder, quota: Quota, { exclusive, settled }: T
     if (!quota.has(name)) return null;
     const path = folder.pathOf(name);
     const corrupt = async (): Promise<never> => {
+      mark('B12');
       quota.drop(name);
       await exclusive(name, () => folder.remove(name));
       throw new StorageError({ code: 'BLOB_CORRUPT', cid: name, path });

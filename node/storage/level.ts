@@ -2,7 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
-import { assert } from '../../protocol/assert.ts';
+import { assert, mark } from '../../protocol/assert.ts';
 import { compareBytes, concatBytes, hex } from '../../protocol/brand.ts';
 import { digestBytes } from '../../protocol/params.ts';
 import { type Bucket, buckets, type Store, type StoreChange } from '../ports.ts';
@@ -180,6 +180,7 @@ async function ownerOf(directory: string): Promise<number | null> {
 async function bind(database: Database, directory: string, network: Uint8Array): Promise<void> {
   const identityKey = Uint8Array.of(buckets.meta);
   const identity = await database.get(identityKey);
+  mark('B6');
   if (identity === undefined) {
     if ((await database.keys({ limit: 1 }).all()).length > 0)
       throw new StorageError({ code: 'STORE_CORRUPT', directory });

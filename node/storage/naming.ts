@@ -9,12 +9,14 @@ import {
   finishBlob,
   formatCid,
   isCid,
+  isListBlob,
   pushBlock,
-  verifyListBlob,
+  readListStretches,
 } from '../../protocol/merkle/blob.ts';
 import { cidCodec, listCodec } from '../../protocol/merkle/cid.ts';
 import { blobBlockBytes } from '../../protocol/params.ts';
 import { nativeSha256 } from '../crypto.ts';
+import { unhurried } from '../unhurried.ts';
 
 /** The name of a blob, its size, and its manifest if it has one. @throws BLOB_TOO_LONG */
 export function nameBlob(bytes: Uint8Array): FinishedBlob {
@@ -33,7 +35,13 @@ export function isList(cid: Cid): boolean {
 
 /** Whether bytes are the whole blob or list that `cid` names. */
 export function isNamed(cid: Cid, bytes: Uint8Array): boolean {
-  return isList(cid) ? verifyListBlob(cid, bytes) !== null : sameBytes(nameBlob(bytes).cid, cid);
+  return isList(cid) ? isListBlob(cid, bytes) : sameBytes(nameBlob(bytes).cid, cid);
+}
+
+/** The same answer; a list of a million entries is checked between other things. */
+export async function isNamedUnhurried(cid: Cid, bytes: Uint8Array): Promise<boolean> {
+  if (!isList(cid)) return isNamed(cid, bytes);
+  return (await unhurried(readListStretches(cid, bytes))) !== null;
 }
 
 /** Text of a content id, or null for bytes that name nothing we could have. */

@@ -2,6 +2,7 @@
 import { assert, mark } from '../assert.ts';
 import { type Digest, hash } from '../crypto/hash.ts';
 import { stream } from '../crypto/stream.ts';
+import { atOnce, type Stretches, stretchHashCount } from '../crypto/stretches.ts';
 import { itemCountMax } from '../params.ts';
 
 /** Whose disguise, of what. All of it is public once the beacon is. */
@@ -39,29 +40,37 @@ export const combineEntry = -1;
  * @see spec/protocol/algebra.md N2, N3, N4
  */
 export function foldPlan(seed: Uint8Array, count: number): readonly number[] {
+  return [...atOnce(foldPlanStretches(seed, count))];
+}
+
+/** The same plan, made in stretches. */
+export function* foldPlanStretches(seed: Uint8Array, count: number): Stretches<Int32Array> {
   assert(Number.isSafeInteger(count) && count >= 1 && count <= itemCountMax, 'a subtask has items');
   const chance = stream(seed);
-  const order = chance.shuffled(count);
+  const order = yield* chance.shuffledStretches(count);
   mark('N2');
-  const plan: number[] = [];
+  const plan = new Int32Array(2 * count - 1);
   // Sizes of parts that are still to be planned; 0 stands for the combine that joins two of them.
   const pending = [count];
   let next = 0;
+  let at = 0;
   for (let size = pending.pop(); size !== undefined; size = pending.pop()) {
-    if (size === 0) plan.push(combineEntry);
-    else if (size === 1) plan.push(order[next++]!);
+    if (size === 0) plan[at++] = combineEntry;
+    else if (size === 1) plan[at++] = order[next++]!;
     else {
       const part = 1 + chance.below(size - 1);
       const larger = Math.max(part, size - part);
       pending.push(0, size - larger, larger);
+      continue;
     }
+    if (at % stretchHashCount === 0) yield;
   }
   mark(count === 1 ? 'N4' : 'N3');
   return plan;
 }
 
 /** Combines between a plan's value and the item that lies deepest; 0 for a single item. */
-export function foldDepth(plan: readonly number[]): number {
+export function foldDepth(plan: Iterable<number>): number {
   const depths: number[] = [];
   for (const entry of plan) {
     if (entry !== combineEntry) depths.push(0);

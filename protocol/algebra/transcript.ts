@@ -2,14 +2,25 @@
 import { assert, mark } from '../assert.ts';
 import { fixedBytes, nullable, oneOf, type ShapeOf, struct, uint } from '../codec/schema.ts';
 import type { Digest } from '../crypto/hash.ts';
-import { inclusionProof, listProofShape, listRoot, verifyInclusion } from '../merkle/list.ts';
+import { atOnce, type Stretches } from '../crypto/stretches.ts';
+import { leafHash, listProofShape, verifyInclusion } from '../merkle/list.ts';
+import { type LeafHasher, type ListTree, listTreeStretches, treeProof } from '../merkle/tree.ts';
 import { digestBytes, itemCountMax, subtaskCountMax } from '../params.ts';
-import { itemLeaf, itemOutcomes, leafOfWork, type SubtaskWork, workLeaf } from './work.ts';
+import {
+  itemLeaf,
+  itemLeafHasher,
+  itemOf,
+  itemOutcomes,
+  leafOfWork,
+  type SubtaskWork,
+  workLeaf,
+} from './work.ts';
 
 /** A seat's work on its lane. */
 export type LaneTranscript = {
   /** One a subtask of the lane, in rising order. */
   readonly works: readonly SubtaskWork[];
+  readonly workTree: ListTree;
   readonly workRoot: Digest;
 };
 
@@ -19,12 +30,22 @@ export type LaneTranscript = {
  * @see spec/protocol/algebra.md N18
  */
 export function laneTranscript(works: readonly SubtaskWork[]): LaneTranscript {
+  return atOnce(laneTranscriptStretches(works));
+}
+
+/** The same commitment, made in stretches. */
+export function* laneTranscriptStretches(works: readonly SubtaskWork[]): Stretches<LaneTranscript> {
   assert(
     works.every((work, at) => at === 0 || works[at - 1]!.subtask < work.subtask),
     'the subtasks of a lane rise',
   );
   mark('N18');
-  return { works, workRoot: listRoot(works.map(leafOfWork)) };
+  const workTree = yield* listTreeStretches(works.length, workLeafHasher(works));
+  return { works, workTree, workRoot: workTree.root };
+}
+
+function workLeafHasher(works: readonly SubtaskWork[]): LeafHasher {
+  return (index, target, at) => target.set(leafHash(leafOfWork(works[index]!)), at);
 }
 
 /** How an opening travels. Salts are not in it: they follow from the salt key of the reveal. */
@@ -51,30 +72,34 @@ export type Opening = ShapeOf<typeof openingShape>;
 
 /**
  * Opens the item that was picked, or the lowest failing one where the picked one lies above it and
- * therefore was never committed to.
+ * therefore was never committed to. Hashes some 64 leaves of each tree again, never all.
  * @see spec/protocol/algebra.md N19, N20
  */
-export function openItem({ works }: LaneTranscript, subtask: number, item: number): Opening {
+export function openItem(
+  { works, workTree }: LaneTranscript,
+  subtask: number,
+  item: number,
+): Opening {
   const at = works.findIndex((work) => work.subtask === subtask);
   const work = works[at];
   assert(work !== undefined && item >= work.first, 'an opened item is of the lane');
-  const { first, items, leaves, rootA, rootB } = work;
-  const lastPlace = leaves.length - 1;
-  const place = Math.min(item - first, lastPlace);
-  const opened = items[place]!;
-  assert(item - first <= lastPlace || !opened.ok, 'an opened item is of its subtask');
-  mark(item - first <= lastPlace ? 'N19' : 'N20');
+  const { first, committed, treeA, rootA, rootB } = work;
+  const place = Math.min(item - first, committed - 1);
+  const opened = itemOf(work, place);
+  const picked = item - first < committed;
+  assert(picked || !opened.ok, 'an opened item is of its subtask');
+  mark(picked ? 'N19' : 'N20');
   return {
     subtask,
     item: first + place,
     outcome: opened.ok ? 'ok' : opened.class,
     valueHash: opened.ok ? opened.valueHash : null,
-    committed: leaves.length,
+    committed,
     rootA,
-    itemPath: inclusionProof(leaves, place),
+    itemPath: treeProof(treeA, place, itemLeafHasher(work)),
     rootB,
     subtaskValueHash: work.result.ok ? work.result.valueHash : null,
-    workPath: inclusionProof(works.map(leafOfWork), at),
+    workPath: treeProof(workTree, at, workLeafHasher(works)),
   };
 }
 

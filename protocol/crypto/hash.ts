@@ -39,7 +39,8 @@ export type HashPart = Uint8Array | string | number;
 
 const prefixes = new Map<HashDomain, Uint8Array>();
 
-function prefix(domain: HashDomain): Uint8Array {
+/** What stands in front of all that is hashed under a domain. */
+export function domainPrefix(domain: HashDomain): Uint8Array {
   let bytes = prefixes.get(domain);
   if (bytes === undefined) {
     bytes = utf8(`anwansi/1/${domain}\0`);
@@ -55,7 +56,7 @@ function prefix(domain: HashDomain): Uint8Array {
  */
 export function hash(domain: HashDomain, ...parts: readonly HashPart[]): Digest {
   mark('K1');
-  const head = prefix(domain);
+  const head = domainPrefix(domain);
   const pieces: (Uint8Array | number)[] = [];
   let length = head.length;
   for (const part of parts) {
@@ -76,14 +77,16 @@ export function hash(domain: HashDomain, ...parts: readonly HashPart[]): Digest 
   return sha256(bytes);
 }
 
-function writeUint32(bytes: Uint8Array, at: number, value: number): void {
+/** Writes an integer below 2^32, big-endian. */
+export function writeUint32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 24;
   bytes[at + 1] = value >>> 16;
   bytes[at + 2] = value >>> 8;
   bytes[at + 3] = value;
 }
 
-function writeUint64(bytes: Uint8Array, at: number, value: number): void {
+/** Writes an integer below 2^53 as 8 bytes, big-endian. */
+export function writeUint64(bytes: Uint8Array, at: number, value: number): void {
   assert(Number.isSafeInteger(value) && value >= 0, 'a hashed integer is exact');
   const low = value % 2 ** 32;
   writeUint32(bytes, at, (value - low) / 2 ** 32);

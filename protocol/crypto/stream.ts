@@ -2,6 +2,7 @@
 import { assert, mark } from '../assert.ts';
 import { digestBytes, itemCountMax } from '../params.ts';
 import { sha256 } from './hash.ts';
+import { atOnce, type Stretches, stretchHashCount } from './stretches.ts';
 
 /** Values that one word of a stream can have. */
 const wordCount = 2 ** 32;
@@ -14,6 +15,8 @@ export type Stream = {
   readonly below: (n: number) => number;
   /** The integers `0..n-1` in an order of which all are equally likely; n up to 2^20. */
   readonly shuffled: (n: number) => number[];
+  /** The same, in stretches. */
+  readonly shuffledStretches: (n: number) => Stretches<Int32Array>;
 };
 
 /** The stream of a 32-byte seed, from its beginning. @see spec/protocol/crypto.md K16 to K19 */
@@ -52,16 +55,20 @@ export function stream(seed: Uint8Array): Stream {
     return value % n;
   };
 
-  const shuffled = (n: number): number[] => {
+  const shuffledStretches = function* (n: number): Stretches<Int32Array> {
     assert(Number.isSafeInteger(n) && n >= 0 && n <= itemCountMax, 'a shuffle is of 0 to 2^20');
-    const order = Array.from({ length: n }, (_, index) => index);
+    const order = new Int32Array(n);
+    for (let index = 0; index < n; index++) order[index] = index;
     for (let last = n - 1; last > 0; last--) {
       const other = below(last + 1);
-      [order[last], order[other]] = [order[other]!, order[last]!];
+      const moved = order[last]!;
+      order[last] = order[other]!;
+      order[other] = moved;
+      if (last % stretchHashCount === 0) yield;
     }
     mark('K19');
     return order;
   };
 
-  return { below, shuffled };
+  return { below, shuffledStretches, shuffled: (n) => [...atOnce(shuffledStretches(n))] };
 }

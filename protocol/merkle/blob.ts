@@ -3,23 +3,22 @@ import { assert, mark, unreachable } from '../assert.ts';
 import { sameBytes } from '../brand.ts';
 import { codec, tryDecode } from '../codec/codec.ts';
 import { CodecError } from '../codec/error.ts';
-import { bytesUpTo, fixedBytes, list, type Shape, struct, uint } from '../codec/schema.ts';
+import { fixedBytes, list, type Shape, struct, uint } from '../codec/schema.ts';
 import { type Digest, sha256 } from '../crypto/hash.ts';
 import { ProtocolError } from '../errors.ts';
-import { blobBlockBytes, blobBytesMax, cidBytes, itemCountMax } from '../params.ts';
+import { blobBlockBytes, blobBytesMax, cidBytes } from '../params.ts';
 import {
   type Cid,
   cidCodec,
   cidDigest,
   cidOf,
   isCid,
-  listCid,
   listCodec,
   manifestBlockCodec,
   rawCid,
   rawCodec,
 } from './cid.ts';
-import { listRoot } from './list.ts';
+import { isListBlob } from './list-blob.ts';
 
 export {
   type Cid,
@@ -31,17 +30,23 @@ export {
   parseCid,
   rawCid,
 } from './cid.ts';
+export {
+  isListBlob,
+  listBlob,
+  listBlobBytesMax,
+  listBlobCodec,
+  listBlobStretches,
+  listEntryBytesMax,
+  listEntryCountMax,
+  type PackedList,
+  readListStretches,
+  verifyListBlob,
+} from './list-blob.ts';
 
 /** Blocks of the longest blob, and bytes of its manifest. */
 export const blobBlockCountMax = blobBytesMax / blobBlockBytes;
 export const manifestBytesMax = blobBlockCountMax * (cidBytes + 2) + 16;
-/** Entries of a list, bytes of one, and bytes of the list as it travels. */
-export const listEntryCountMax = itemCountMax + 1;
-export const listEntryBytesMax = 1_024;
-export const listBlobBytesMax = 40 * 1024 * 1024;
-
 assert(Number.isInteger(blobBlockCountMax), 'the longest blob is whole blocks');
-assert(itemCountMax * (cidBytes + 2) + 16 <= listBlobBytesMax, 'a list holds the ids of all items');
 
 const manifestVersion = 1;
 
@@ -144,7 +149,7 @@ export function verifyBlock(cid: Uint8Array, bytes: Uint8Array): boolean {
     case manifestBlockCodec:
       return readManifest(cid, bytes) !== null;
     case listCodec:
-      return verifyListBlob(cid, bytes) !== null;
+      return isListBlob(cid, bytes);
     default:
       return unreachable(codecOfCid);
   }
@@ -165,33 +170,6 @@ export function readManifest(cid: Uint8Array, bytes: Uint8Array): BlobManifest |
 export function manifestBlockBytes({ size, blocks }: BlobManifest, index: number): number {
   const isLast = index === blocks.length - 1;
   return isLast ? size - (blocks.length - 1) * blobBlockBytes : blobBlockBytes;
-}
-
-/** The one encoding of a list: its entries in order. */
-export const listBlobCodec = codec(
-  'list',
-  listBlobBytesMax,
-  list(bytesUpTo(listEntryBytesMax), listEntryCountMax),
-  listEntryCountMax + 1,
-);
-
-/** A list as it is addressed and as it travels. */
-export function listBlob(entries: readonly Uint8Array[]): {
-  readonly cid: Cid;
-  readonly bytes: Uint8Array;
-} {
-  return { cid: listCid(listRoot(entries)), bytes: listBlobCodec.encode(entries) };
-}
-
-/**
- * The entries of the list that a content id names, or null if these bytes are not it. Total.
- * @see spec/protocol/merkle.md M30
- */
-export function verifyListBlob(cid: Uint8Array, bytes: Uint8Array): readonly Uint8Array[] | null {
-  mark('M30');
-  if (!isCid(cid) || cidCodec(cid) !== listCodec) return null;
-  const entries = tryDecode(listBlobCodec, bytes);
-  return entries !== null && sameBytes(listRoot(entries), cidDigest(cid)) ? entries : null;
 }
 
 function draftOf(bytes: Uint8Array): BlobDraft {

@@ -32,6 +32,7 @@ import {
   type Ruling,
   skips,
   untold,
+  verdictOf,
 } from './finding.ts';
 import { type AuditedLane, checkLane, type LaneReport, laneReport, permutations } from './lane.ts';
 import { parseReceipt, type Receipt } from './receipt.ts';
@@ -299,21 +300,11 @@ export function concludeAudit(audit: Audit, outcome: AuditOutcome): Conclusion {
       value === null ? audit.reexecution : checkReexecution(value, outcome.reexecution ?? []);
     findings.push(findingOf('reexecution', ruling));
   }
-  const { failure } = audit;
-  const refuting = findings.find(({ status }) => status === 'failed');
-  if (refuting !== undefined) {
-    mark('V55');
-    return { findings, verdict: 'refuted', code: refuting.code, result: null, failure: null };
-  }
-  const open = findings.find(({ status }) => status !== 'ok');
-  if (open !== undefined) {
-    mark('V56');
-    return { findings, verdict: 'cannot-tell', code: open.code, result: null, failure: null };
-  }
-  mark('V57');
-  const result =
-    audit.work !== null && outcome.fold.kind === 'rendered' ? outcome.fold.result : null;
-  return { findings, verdict: 'verified', code: null, result, failure };
+  const { verdict, code } = verdictOf(findings);
+  if (verdict !== 'verified') return { findings, verdict, code, result: null, failure: null };
+  const { failure, work } = audit;
+  const rendered = work !== null && outcome.fold.kind === 'rendered';
+  return { findings, verdict, code, result: rendered ? outcome.fold.result : null, failure };
 }
 
 function checkFold({ failure }: Audit, fold: FoldOutcome): Ruling<true> {

@@ -19,7 +19,7 @@ import { genesisHeader } from './network.ts';
 import type { Receipt } from './receipt.ts';
 import { isDevGenesis, sameSeats, type Trust } from './trust.ts';
 
-/** The network that a receipt is of. */
+/** The network that a receipt or a state proof is of. */
 export type Network = {
   readonly genesis: Genesis;
   readonly id: Digest;
@@ -31,14 +31,14 @@ export type Network = {
 
 /** @see spec/protocol/receipt.md V12 to V15 */
 export function checkNetwork(
-  receipt: Receipt,
+  carried: Pick<Receipt, 'genesis'>,
   trust: Trust | null,
   suite: CryptoSuite,
 ): Ruling<Network> {
-  const genesis = tryDecode(genesisCodec, receipt.genesis);
+  const genesis = tryDecode(genesisCodec, carried.genesis);
   if (genesis === null) {
     mark('V13');
-    return fails('AUDIT_GENESIS', 'the genesis in the receipt cannot be decoded');
+    return fails('AUDIT_GENESIS', 'the genesis in it cannot be decoded');
   }
   const id = networkId(genesis);
   const network = { genesis, id, seatSet: seatSetHash(0, genesis.seats), suite };
@@ -50,10 +50,7 @@ export function checkNetwork(
   if (genesis.version !== protocolVersion)
     return unknown('AUDIT_NETWORK_VERSION', `${name} is of version ${genesis.version}`);
   if (trust === null)
-    return unknown(
-      'AUDIT_NO_TRUST',
-      `the receipt is of ${name}, and no trust file says which to believe`,
-    );
+    return unknown('AUDIT_NO_TRUST', `it is of ${name}, and no trust file says which to believe`);
   if (trust.kind === 'dev') {
     mark('V12');
     if (!isDevGenesis(genesis))
@@ -85,7 +82,10 @@ export function short(digest: Uint8Array): string {
 }
 
 /** @see spec/protocol/receipt.md V16, V17 */
-export function checkFinality({ final, votes }: Receipt, network: Network): Ruling<Header> {
+export function checkFinality(
+  { final, votes }: Pick<Receipt, 'final' | 'votes'>,
+  network: Network,
+): Ruling<Header> {
   const strange = foreign(final, network);
   if (strange !== null) {
     mark('V16');

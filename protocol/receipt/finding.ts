@@ -1,4 +1,5 @@
 /** Say what an audit looked at, what it found, and what follows. */
+import { mark } from '../assert.ts';
 
 /** What is looked at, in this order; `lane` once for each lane. */
 export const checks = [
@@ -70,4 +71,26 @@ export function findingOf(
 ): Finding {
   const { status, code, because } = ruling;
   return { check, lane, status, code, because };
+}
+
+/**
+ * What follows from findings, and the code of the one that decided; null when verified.
+ * @see spec/protocol/receipt.md V55 to V57
+ */
+export function verdictOf(findings: readonly Pick<Finding, 'status' | 'code'>[]): {
+  readonly verdict: AuditVerdict;
+  readonly code: string | null;
+} {
+  const refuting = findings.find(({ status }) => status === 'failed');
+  if (refuting !== undefined) {
+    mark('V55');
+    return { verdict: 'refuted', code: refuting.code };
+  }
+  const open = findings.find(({ status }) => status !== 'ok');
+  if (open !== undefined) {
+    mark('V56');
+    return { verdict: 'cannot-tell', code: open.code };
+  }
+  mark('V57');
+  return { verdict: 'verified', code: null };
 }

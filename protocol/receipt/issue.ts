@@ -13,6 +13,7 @@ import { type Header, headerHash } from '../ledger/header.ts';
 import { type JobRecord, recordCodec } from '../ledger/record.ts';
 import { stateKeys } from '../ledger/state.ts';
 import { blobCid } from '../merkle/blob.ts';
+import { listRoot } from '../merkle/list.ts';
 import { mapGet, mapRoot, type StateMap } from '../merkle/map.ts';
 import { proveKey } from '../merkle/proof.ts';
 import { receiptValueBytesMax } from '../params.ts';
@@ -28,6 +29,7 @@ import {
   receiptVersion,
   valueBytes,
 } from './receipt.ts';
+import { logEntries } from './replay.ts';
 
 /** What a node gathers from its store. A function gives null for what the store lacks. */
 export type ReceiptPieces = {
@@ -40,7 +42,15 @@ export type ReceiptPieces = {
   /** Of heights below the final one. */
   readonly history: History;
   readonly header: (height: number) => Header | null;
-  /** Encoded items of the block at a height, from the job's own block to the one of its end. */
+  /**
+   * Heights after the job's own block, rising, of all blocks up to the job's end that order
+   * statements about it. Others may be among them.
+   */
+  readonly statementHeights: readonly number[];
+  /**
+   * Encoded items of the job's own block and of those heights; of the latter, items that are not
+   * about the job may be left out.
+   */
   readonly body: (height: number) => readonly Uint8Array[] | null;
   /** Per lane, the leaves under the accepted laneRoot and the value; null if a leaf failed. */
   readonly lanes: readonly LanePiece[];
@@ -69,7 +79,7 @@ export function issueReceipt(pieces: ReceiptPieces): Receipt {
   const key = stateKeys.job(pieces.jobId);
   const { bytes: record, value: job } = endedJob(mapGet(map, key), final.height);
   const { signed, path } = orderedJob(pieces, job.record.includedHeight);
-  const lanes = laneEvidence(pieces, job.record, job.ended);
+  const lanes = laneEvidence(pieces, job.record);
   const { genesisProof, headers } = provedHeaders(
     pieces,
     neededHeights({ ...job, anchorHeight: signed.job.anchorHeight }),
@@ -124,13 +134,9 @@ function orderedJob(
 }
 
 /** A block orders nothing invalid: every statement about a lane is an entry of its log. */
-function laneEvidence(
-  pieces: ReceiptPieces,
-  record: JobRecord,
-  ended: number,
-): readonly ReceiptLane[] {
+function laneEvidence(pieces: ReceiptPieces, record: JobRecord): readonly ReceiptLane[] {
   const logs: LoggedStatement[][] = record.lanes.map(() => []);
-  for (let height = record.includedHeight + 1; height <= ended; height++)
+  for (const height of pieces.statementHeights)
     for (const signed of statementsAt(pieces, height))
       logs[signed.statement.lane]?.push({ height, signed });
   const bytes = valueBytes(pieces.lanes);
@@ -142,8 +148,10 @@ function laneEvidence(
       valueBytesMax: receiptValueBytesMax,
     });
   }
-  return record.lanes.map(({ claim }, lane) => {
+  return record.lanes.map(({ claim, logRoot }, lane) => {
     assert(claim !== null, 'a lane of an ended job has an accepted claim');
+    if (!sameBytes(listRoot(logEntries(logs[lane]!)), logRoot))
+      return missing(`the whole log of lane ${lane}`);
     const piece = pieces.lanes[lane];
     if (piece === undefined || !sameBytes(laneRoot(piece.leaves), claim.laneRoot))
       return missing(`the leaves of lane ${lane}`);

@@ -1,7 +1,6 @@
 /** Define what a receipt holds, and its one encoding. */
 import { laneLeafShape } from '../algebra/result.ts';
 import { mark } from '../assert.ts';
-import { utf8 } from '../brand.ts';
 import { type Codec, codec } from '../codec/codec.ts';
 import { CodecError } from '../codec/error.ts';
 import {
@@ -33,6 +32,7 @@ import {
   valueBytesMax,
 } from '../params.ts';
 import { ReceiptError } from './error.ts';
+import { frontVersion } from './front.ts';
 import { pathShape } from './inclusion.ts';
 
 export const receiptMagic = 'anwansi-receipt';
@@ -49,6 +49,8 @@ const logLengthMax = 65_536;
 const quorumMax = quorum(seatCountMax);
 
 const voteShape = struct({ seat: uint(seatCountMax - 1), signature: fixedBytes(signatureBytes) });
+/** The Final votes for a header: a certificate without what the header says already. */
+export const finalVotesShape = list(voteShape, quorumMax);
 const provedHeaderShape = struct({ header: headerShape, proof: listProofShape });
 const loggedShape = struct({ height: uint(heightMax), signed: signedStatementShape });
 const laneShape = struct({
@@ -65,7 +67,7 @@ const bodyShape = struct({
   genesis: bytesUpTo(genesisCodec.bytesMax),
   /** A header with the Final votes of a quorum. */
   final: headerShape,
-  votes: list(voteShape, quorumMax),
+  votes: finalVotesShape,
   /** Proof of header 0, which follows from the genesis, under the final header's history root. */
   genesisProof: listProofShape,
   /** Every header that the receipt rests on, rising, without header 0 and the final one. */
@@ -112,18 +114,13 @@ export function valueBytes(lanes: readonly { readonly value: Uint8Array | null }
   return lanes.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
 }
 
-// An array of up to 23 fields, the first of which is the magic.
-const magicBytes = utf8(receiptMagic);
-const arrayFront = 0x80;
-const textFront = 0x60 + magicBytes.length;
-
 /**
  * Reads a receipt.
  * @throws {@link ReceiptError} `RECEIPT_NOT_A_RECEIPT`, `RECEIPT_VERSION`, `RECEIPT_MALFORMED`.
  * @see spec/protocol/receipt.md V4 to V7
  */
 export function parseReceipt(bytes: Uint8Array): Receipt {
-  const version = versionOf(bytes);
+  const version = frontVersion(bytes, receiptMagic);
   if (version === null) {
     mark('V4');
     throw new ReceiptError({ code: 'RECEIPT_NOT_A_RECEIPT' });
@@ -141,19 +138,4 @@ export function parseReceipt(bytes: Uint8Array): Receipt {
     mark('V6');
     throw new ReceiptError({ code: 'RECEIPT_MALFORMED', reason: cause.message });
   }
-}
-
-/** The version of a receipt, or null for bytes that do not begin like one. */
-function versionOf(bytes: Uint8Array): number | null {
-  const at = magicBytes.length + 2;
-  if (bytes.length <= at || (bytes[0]! & 0xe0) !== arrayFront || bytes[1] !== textFront)
-    return null;
-  if (!magicBytes.every((byte, index) => bytes[index + 2] === byte)) return null;
-  const first = bytes[at]!;
-  if (first < 24) return first;
-  const width = [1, 2, 4][first - 24];
-  if (width === undefined || bytes.length < at + 1 + width) return null;
-  let version = 0;
-  for (let index = 0; index < width; index++) version = version * 256 + bytes[at + 1 + index]!;
-  return version;
 }

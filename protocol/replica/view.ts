@@ -1,6 +1,7 @@
 /** Describe a job as a chain shows it: what is awaited, from whom, and how sure it is so far. */
-import { currentWave, type LaneState, slotVotes } from '../aggregation/lane.ts';
+import { currentWave, type LaneState, slotVotes, type Wave } from '../aggregation/lane.ts';
 import { laneTable, leadingClaim } from '../aggregation/walk.ts';
+import { unreachable } from '../assert.ts';
 import type { ChainState, LedgerRules } from '../ledger/chain.ts';
 import { rulesOfLane } from '../ledger/items.ts';
 import type { JobRecord } from '../ledger/record.ts';
@@ -74,12 +75,28 @@ function describeLane(state: LaneState, rules: ReturnType<typeof rulesOfLane>): 
     needed: laneTable(state, rules).needed(others),
     wave: number,
     awaited: silent.map((slot) => slot.seat),
-    untilMs: phase === 'committing' ? wave.commitByMs : phase === 'closed' ? null : wave.closeMs,
+    untilMs: untilMs(phase, wave),
     bound:
       votes === 0
         ? one
         : laneBound({ seats: rules.seats, adversarial: rules.adversarial, votes, others }),
   };
+}
+
+/** A draw waits for a block, not for a time. */
+function untilMs(phase: LanePhase, wave: Wave): number | null {
+  switch (phase) {
+    case 'committing':
+      return wave.commitByMs;
+    case 'revealing':
+    case 'opening':
+      return wave.closeMs;
+    case 'drawing':
+    case 'closed':
+      return null;
+    default:
+      return unreachable(phase);
+  }
 }
 
 function phaseOf(state: LaneState): LanePhase {

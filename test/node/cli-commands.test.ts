@@ -114,7 +114,7 @@ function sources(directory: string): string[] {
 }
 
 /** Codes of other people’s software, and names of environment variables. */
-const foreign = /^(LEVEL|ERR|ANWANSI)_/;
+const foreign = /^(LEVEL|ERR|ANWANSI)_|^(FIND_NODE|PEER_RESPONSE)$/;
 
 /** Upper-case literals that stand where a code stands, or have two words. */
 function codesIn(text: string): string[] {

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ChildPool, createExecutor } from '../../node/executor/pool.ts';
 import { childCommand, probeHardening } from '../../node/executor/recipe.ts';
+import { placeStates } from '../../node/executor/task.ts';
 import type { SubtaskOutcome } from '../../node/ports.ts';
 import { sha256 } from '../../protocol/crypto/hash.ts';
 import { i32, i64, op, program } from '../fixtures/programs/assemble.ts';
@@ -53,7 +54,9 @@ function run(programBytes: Uint8Array, items: string[], wishes: Wishes = {}) {
   );
 }
 
-const hashed = (text: string) => ({ ok: true, valueHash: new Uint8Array(sha256(bytes(text))) });
+/** The packed hashes of values, as outcomes carry them. */
+const hashed = (...texts: string[]): Uint8Array =>
+  new Uint8Array(texts.flatMap((text) => [...sha256(bytes(text))]));
 
 /** A program that fails on items that start with `t` (trap) or `b` (bad value). */
 const picky = program({
@@ -67,8 +70,9 @@ const picky = program({
 async function expectHealthy(pool = executor): Promise<void> {
   expect(await run(program(), ['one', '', 'two'], { pool })).toEqual({
     kind: 'done',
-    items: ['one', '', 'two'].map(hashed),
-    folds: [hashed('one').valueHash, hashed('one').valueHash],
+    states: Uint8Array.of(1, 1, 1),
+    hashes: hashed('one', '', 'two'),
+    folds: hashed('one', 'one'),
     value: bytes('one'),
     combineFailed: false,
     slowestItemMs: expect.any(Number),
@@ -85,7 +89,8 @@ describe('hostile programs', () => {
   const imports = program({}, [], { raw: [{ id: 2, content: [1, 1, 0x61, 1, 0x62, 0, 0] }] });
   const failedItem = (failure: string) => ({
     kind: 'done',
-    items: [{ ok: false, class: failure }],
+    states: Uint8Array.of(failure === 'trap' ? 2 : 3),
+    hashes: new Uint8Array(32),
     folds: null,
     value: null,
     combineFailed: false,
@@ -144,16 +149,16 @@ describe('hostile programs', () => {
 });
 
 describe('subtasks', () => {
-  const kinds = (outcome: SubtaskOutcome): (string | null)[] => {
+  const kinds = (outcome: SubtaskOutcome): string[] => {
     if (outcome.kind !== 'done') throw new Error(outcome.reason);
-    return outcome.items.map((item) => (item === null ? null : item.ok ? 'ok' : item.class));
+    return [...outcome.states].map((state) => placeStates[state]!);
   };
 
   test('all items below the lowest failing one are mapped, in any order', async () => {
     const items = ['a', 'x', 'bad', 'trap', 'y', 'trap'];
     const forth = await run(picky, items);
     expect(forth).toMatchObject({ folds: null, value: null, combineFailed: false });
-    expect(kinds(forth)).toEqual(['ok', 'ok', 'bad-value', null, null, null]);
+    expect(kinds(forth)).toEqual(['ok', 'ok', 'bad-value', 'skipped', 'skipped', 'skipped']);
     const back = await run(picky, items, { plan: [5, 4, -1, 3, -1, 2, -1, 1, -1, 0, -1] });
     expect(kinds(back)).toEqual(['ok', 'ok', 'bad-value', 'trap', 'ok', 'trap']);
   });
@@ -161,7 +166,7 @@ describe('subtasks', () => {
   test('a combine that fails is told when no item fails', async () => {
     const stubborn = program({ anw_combine: op.unreachable });
     expect(await run(stubborn, ['a', 'b', 'c'])).toMatchObject({
-      items: ['a', 'b', 'c'].map(hashed),
+      hashes: hashed('a', 'b', 'c'),
       folds: null,
       value: null,
       combineFailed: true,
@@ -182,7 +187,7 @@ describe('subtasks', () => {
       { programPath, parameters, items, plan: leftPlan(3), itemWallMs: 10_000 },
       never,
     );
-    expect(outcome).toMatchObject({ items: ['{}', '{', ''].map(hashed), value: bytes('{}') });
+    expect(outcome).toMatchObject({ hashes: hashed('{}', '{', ''), value: bytes('{}') });
     expect(await executor.count(programPath, parameters, 10_000, never)).toMatchObject({
       kind: 'ok',
       value: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 3),
@@ -221,6 +226,8 @@ describe('single calls', () => {
     const path = file(traps);
     const two = [bytes('a'), bytes('b')];
     expect(await executor.fold(path, two, 10_000, never)).toMatchObject({ class: 'trap' });
+    const stuck = file(program({ anw_combine: [...op.loopForever, ...op.unreachable] }));
+    expect(await executor.fold(stuck, two, 200, never)).toMatchObject({ class: 'timeout' });
     expect(await executor.render(path, parameters, two[0]!, 300, never)).toMatchObject({
       kind: 'local',
       class: 'timeout',

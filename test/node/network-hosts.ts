@@ -31,7 +31,7 @@ afterEach(async () => {
 /** A network of ours, stopped, that is stopped again after the test. */
 export async function ours(
   name: string,
-  options: { network?: Uint8Array; peers?: string[]; listen?: string[] } = {},
+  options: { network?: Uint8Array; peers?: string[]; listen?: string[]; discover?: boolean } = {},
 ): Promise<Ours> {
   const events: NetworkEvent[] = [];
   const one = await createLibp2pNetwork({

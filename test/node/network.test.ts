@@ -25,10 +25,10 @@ import { reachEveryLine } from '../support/lines.ts';
 import { addressOf, bare, logged, names, ours, quiet, soon } from './network-hosts.ts';
 
 const blobs = 'test/node/blobs-fetch*.test.ts reach every line about blobs';
-reachEveryLine(
-  'network',
-  Object.fromEntries(Array.from({ length: 9 }, (_, i) => [`W${i + 26}`, blobs])),
-);
+const search = 'test/node/network-discovery.test.ts';
+const blobLines = [26, 27, 28, 29, 30, 31, 32, 33, 34, 36, 37].map((line) => [`W${line}`, blobs]);
+const searchLines = [38, 39, 40, 41].map((line) => [`W${line}`, search]);
+reachEveryLine('network', Object.fromEntries([...blobLines, ...searchLines]));
 
 describe('gossip against hostile peers', () => {
   test('junk on topics silences its sender, who is hung up on and kept out', async () => {
@@ -274,7 +274,7 @@ describe('finding peers', () => {
     await eventually('both reasons are there', () => {
       const reasons = a.unreachable().map(({ reason }) => reason);
       return (
-        reasons.includes('it belongs to another network') &&
+        reasons.some((reason) => reason.startsWith('it belongs to another network')) &&
         reasons.includes('another peer answers there')
       );
     });
@@ -303,7 +303,7 @@ describe('finding peers', () => {
     const ears = hosts.map((one) => listen(one));
     await Promise.all(ears.map(({ network, handlers }) => network.start(handlers)));
     await eventually('all are peers', () => hosts.every((one) => one.peers().length === 6));
-    await eventually('and gossip', () => hosts.every((one) => one.mesh('votes').length >= 4));
+    await eventually('and gossip', () => hosts.every((one) => one.mesh('votes').length >= 3));
     hosts[0]!.publish('votes', utf8('to all'));
     await eventually('all hear', () => ears.slice(1).every(({ heard }) => heard.length > 0));
     expect(hosts.flatMap((one) => one.unreachable())).toEqual([]);

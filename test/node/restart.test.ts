@@ -14,7 +14,13 @@ import { StateCursor } from '../../protocol/ledger/state.ts';
 import { mapRoot } from '../../protocol/merkle/map.ts';
 import { auditReceipt } from '../../protocol/receipt/audit.ts';
 import { devTrust } from '../../protocol/receipt/trust.ts';
+import { reachEveryLine } from '../support/lines.ts';
 import { createMachines, type Machines, primesJob, until } from '../support/nodes.ts';
+
+reachEveryLine('storage', {
+  B11: 'test/node/prune.test.ts',
+  B12: 'test/ports/blobs.test.ts',
+});
 
 const seats = [0, 1, 2, 3];
 let machines: Machines;

@@ -205,6 +205,17 @@ describe('issuing', () => {
     expect(refused({ header: () => null })).toBe('RECEIPT_PIECE_MISSING');
     expect(refused({ body: () => null })).toBe('RECEIPT_PIECE_MISSING');
     expect(refused({ body: () => [] })).toBe('RECEIPT_PIECE_MISSING');
+    const { statementHeights } = pieces;
+    expect(refused({ statementHeights: [] })).toBe('RECEIPT_PIECE_MISSING');
+    expect(refused({ statementHeights: [...statementHeights].reverse() })).toBe(
+      'RECEIPT_PIECE_MISSING',
+    );
+    const spoken = statementHeights.find((height) => (pieces.body(height)?.length ?? 0) > 0)!;
+    const silent = statementHeights.filter((height) => height !== spoken);
+    expect(refused({ statementHeights: silent })).toBe('RECEIPT_PIECE_MISSING');
+    expect(refused({ statementHeights: [spoken, ...statementHeights] })).toBe(
+      'RECEIPT_PIECE_MISSING',
+    );
     expect(refused({ history: { hash: () => null, subtree: () => null } })).toBe(
       'RECEIPT_PIECE_MISSING',
     );

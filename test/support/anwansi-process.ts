@@ -34,6 +34,8 @@ export type Ended = {
 export type Started = {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
+  /** What standard output has so far. */
+  readonly out: () => string;
   /** Resolves once standard error has it; rejects if the process ends without. */
   readonly says: (text: string) => Promise<void>;
 };
@@ -88,7 +90,7 @@ export function startAnwansi(words: readonly string[], options: StartOptions): S
       look();
       ended.then(() => reject(new Error(`it ended without "${text}":\n${err}`)), reject);
     });
-  return { child, ended, says };
+  return { child, ended, says, out: () => Buffer.concat(out).toString() };
 }
 
 /** Runs `anwansi` to its end. */

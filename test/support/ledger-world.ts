@@ -354,6 +354,10 @@ export class LedgerWorld {
         subtree: () => null,
       },
       header: (height) => this.chains[height]?.header ?? null,
+      statementHeights: this.chains
+        .map(({ header }) => header.height)
+        .filter((height) => record !== null && height > record.includedHeight)
+        .filter((height) => height <= (record?.ended ?? 0)),
       body: (height) => this.bodies[height] ?? null,
       lanes: (record?.lanes ?? []).map(
         ({ claim }) =>

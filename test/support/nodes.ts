@@ -9,9 +9,10 @@ import { createMemoryNetworks } from '../../node/network/memory.ts';
 import { type AnwansiNode, blobDirectoryOf, startNode } from '../../node/node.ts';
 import type { Executor } from '../../node/ports.ts';
 import { utf8 } from '../../protocol/brand.ts';
+import type { Digest } from '../../protocol/crypto/hash.ts';
 import { signedMessage } from '../../protocol/crypto/signature.ts';
 import { type Job, jobCodec, type SignedJob } from '../../protocol/job/job.ts';
-import { type Genesis, networkId } from '../../protocol/ledger/genesis.ts';
+import type { Genesis } from '../../protocol/ledger/genesis.ts';
 import { headerHash } from '../../protocol/ledger/header.ts';
 import {
   costTableVersion,
@@ -84,34 +85,41 @@ export async function createMachines(seats: number): Promise<Machines> {
   };
 }
 
-/** Signs a job that counts primes, with its program stored at the node that will submit it. */
-export async function primesJob(
-  { executor }: Machines,
-  node: AnwansiNode,
-  to = 200_000,
-): Promise<SignedJob> {
-  const program = await readFile(join(packageRoot, 'programs', 'primes', 'primes.wasm'));
-  const cid = await node.blobs.put(program);
-  node.blobs.pin(cid);
-  const { header } = node.state().final;
-  const keys = nativeKeys(devAccountSeed(0));
-  const parameters = utf8(JSON.stringify({ from: 0, to }));
-  const path = (await node.blobs.path(cid))!;
-  const counted = await executor.count(path, parameters, 10_000, AbortSignal.timeout(10_000));
-  if (counted.kind !== 'ok') throw new Error(`counting the items: ${counted.reason}`);
-  const { buffer, byteOffset } = counted.value;
-  const items = Number(new DataView(buffer, byteOffset, 8).getBigUint64(0));
+/** The program that counts primes, as it lies in the repository. */
+export const primesProgram = join(packageRoot, 'programs', 'primes', 'primes.wasm');
+
+/** What a job rests on: the network, a recent final block of it, and the program's name there. */
+export type JobGround = {
+  readonly network: Uint8Array;
+  readonly program: Uint8Array;
+  readonly items: number;
+  readonly to: number;
+  readonly anchor: { readonly height: number; readonly hash: Uint8Array; readonly timeMs: number };
+  /** Which of the public accounts pays. */
+  readonly account?: number;
+};
+
+/** Signs a job that counts the primes below `to`. */
+export function signPrimes({
+  network,
+  program,
+  items,
+  to,
+  anchor,
+  account = 0,
+}: JobGround): SignedJob {
+  const keys = nativeKeys(devAccountSeed(account));
   const job: Job = {
     version: protocolVersion,
     rewriter: rewriterVersion,
     costTable: costTableVersion,
-    network: networkId(node.rules.genesis),
+    network,
     submitter: keys.publicKey,
     nonce: randomBytes(8).readBigUInt64BE(),
-    program: cid,
+    program,
     input: { kind: 'generated', items },
     cut: 'generated',
-    parameters,
+    parameters: utf8(JSON.stringify({ from: 0, to })),
     subtasks: items,
     tier: 'exact',
     lossExponent: 9,
@@ -123,13 +131,37 @@ export async function primesJob(
     fuelRender: 0n,
     slowItemMs: 100,
     fee: 1n,
-    anchorHeight: header.height,
-    anchorHash: headerHash(header),
-    includeByMs: header.timeMs + jobLifeMsMax,
+    anchorHeight: anchor.height,
+    anchorHash: anchor.hash,
+    includeByMs: anchor.timeMs + jobLifeMsMax,
     waves: waveCountMin,
   };
-  const message = signedMessage('job', job.network as never, jobCodec.encode(job));
+  const message = signedMessage('job', network as Digest, jobCodec.encode(job));
   return { job, signature: keys.sign(message) };
+}
+
+/** How many items the primes below `to` are, as the program itself counts them. */
+export async function primesItems(executor: Executor, path: string, to: number): Promise<number> {
+  const parameters = utf8(JSON.stringify({ from: 0, to }));
+  const counted = await executor.count(path, parameters, 10_000, AbortSignal.timeout(10_000));
+  if (counted.kind !== 'ok') throw new Error(`counting the items: ${counted.reason}`);
+  const { buffer, byteOffset } = counted.value;
+  return Number(new DataView(buffer, byteOffset, 8).getBigUint64(0));
+}
+
+/** Signs a job that counts primes, with its program stored at the node that will submit it. */
+export async function primesJob(
+  { executor }: Machines,
+  node: AnwansiNode,
+  to = 200_000,
+): Promise<SignedJob> {
+  const program = await node.blobs.put(await readFile(primesProgram));
+  node.blobs.pin(program);
+  const items = await primesItems(executor, (await node.blobs.path(program))!, to);
+  const { header } = node.state().final;
+  const { height, timeMs } = header;
+  const anchor = { height, timeMs, hash: headerHash(header) };
+  return signPrimes({ network: node.rules.network, program, items, to, anchor });
 }
 
 /** Resolves when a node's state is as it should be. @throws when it is not in time */

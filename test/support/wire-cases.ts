@@ -43,6 +43,7 @@ import { listBlobCodec, manifestCodec } from '../../protocol/merkle/blob.ts';
 import { rawCid } from '../../protocol/merkle/cid.ts';
 import { blobBlockBytes } from '../../protocol/params.ts';
 import { type Receipt, receiptCodec } from '../../protocol/receipt/receipt.ts';
+import { type StateProof, stateProofCodec } from '../../protocol/receipt/state-proof.ts';
 import {
   ballotCodec,
   pushedBlockCodec,
@@ -279,6 +280,19 @@ const receipt = (d: Draw): Receipt => ({
   program: d.bytes(d.below(60)),
 });
 
+const stateProof = (d: Draw): StateProof => ({
+  ...{ magic: 'anwansi-state-proof', version: d.int(2 ** 32), genesis: d.bytes(d.below(90)) },
+  ...{ key: d.bytes(d.below(65)), path: d.digest() },
+  value: d.maybe(() => d.bytes(d.below(70))),
+  mapProof: {
+    ...{ bitmap: d.bytes(d.below(33)), siblings: d.many(3, () => d.digest()) },
+    other: d.maybe(() => ({ path: d.digest(), valueHash: d.digest() })),
+  },
+  final: header(d),
+  votes: d.many(4, () => ({ seat: d.int(seat), signature: d.bytes(64) })),
+  genesisProof: d.many(3, () => d.digest()),
+});
+
 /** A codec, and how to make the case of an index. */
 export type WireType = {
   readonly name: string;
@@ -323,6 +337,7 @@ export const wireTypes: readonly WireType[] = [
   wireType(genesisCodec, genesis),
   wireType(recordCodec, record),
   wireType(receiptCodec, receipt),
+  wireType(stateProofCodec, stateProof),
   wireType(ballotCodec, (d) =>
     d.flag()
       ? { kind: 'vote' as const, vote: vote(d) }

@@ -11,27 +11,27 @@ export const receiptCodes = [
     ],
     [
       'AUDIT_GENESIS',
-      'The genesis in the receipt cannot be decoded.',
-      'The receipt was changed, or was never issued by an honest node.',
-      'Do not rely on the receipt; get another one from a node.',
+      'The genesis in the receipt or state proof cannot be decoded.',
+      'It was changed, or was never issued by an honest node.',
+      'Do not rely on it; get another one from a node.',
     ],
     [
       'AUDIT_FINAL_HEADER',
-      'The receipt’s final header is not one that its network can have.',
-      'The receipt was changed, or was never issued by an honest node.',
-      'Do not rely on the receipt; get another one from a node.',
+      'The final header of the receipt or state proof is not one that its network can have.',
+      'It was changed, or was never issued by an honest node.',
+      'Do not rely on it; get another one from a node.',
     ],
     [
       'AUDIT_CERTIFICATE',
-      'The receipt’s final header lacks the votes of a quorum.',
-      'The receipt was changed, or was never issued by an honest node.',
-      'Do not rely on the receipt; get another one from a node.',
+      'The final header of the receipt or state proof lacks the votes of a quorum.',
+      'It was changed, or was never issued by an honest node.',
+      'Do not rely on it; get another one from a node.',
     ],
     [
       'AUDIT_HISTORY',
-      'A header in the receipt is not in the chain of its final header.',
-      'The receipt was changed, or was never issued by an honest node.',
-      'Do not rely on the receipt; get another one from a node.',
+      'A header of the receipt or state proof is not in the chain of its final header.',
+      'It was changed, or was never issued by an honest node.',
+      'Do not rely on it; get another one from a node.',
     ],
     [
       'AUDIT_RECORD_PROOF',
@@ -182,7 +182,7 @@ export const receiptCodes = [
     [
       'AUDIT_NO_TRUST',
       'Nothing says which network to believe.',
-      'A receipt proves what a network did, not that it is yours.',
+      'A receipt or state proof tells what a network did, not that it is yours.',
       'Give a trust file with --trust FILE, or --trust dev for a development network.',
     ],
     [
@@ -193,13 +193,13 @@ export const receiptCodes = [
     ],
     [
       'AUDIT_OTHER_NETWORK',
-      'The receipt is of another network than the trust file.',
-      'You hold a receipt or a trust file of somewhere else.',
-      'Use the trust file of the receipt’s network, if you trust that one.',
+      'The receipt or state proof is of another network than the trust file.',
+      'You hold a file or a trust file of somewhere else.',
+      'Use the trust file of that network, if you trust it.',
     ],
     [
       'AUDIT_NETWORK_VERSION',
-      'The receipt’s network is of a version that this program does not know.',
+      'The network is of a version that this program does not know.',
       'The network is newer or older.',
       'Verify it with a version that knows it.',
     ],
@@ -243,7 +243,7 @@ export const receiptCodes = [
   ...entries(3, [
     [
       'RECEIPT_NOT_FOUND',
-      'There is no such receipt.',
+      'There is no such receipt or state proof.',
       'The path names nothing, or something that is not a file.',
       'Check the path; it is meant from the directory you are in.',
     ],
@@ -257,9 +257,9 @@ export const receiptCodes = [
   ...entries(2, [
     [
       'RECEIPT_NOT_A_RECEIPT',
-      'The file is not a receipt.',
+      'The file is neither a receipt nor a state proof.',
       'It does not begin like one.',
-      'Name the file that --receipt wrote.',
+      'Name a file that --receipt or --proof wrote.',
     ],
     [
       'TRUST_MALFORMED',

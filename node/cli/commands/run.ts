@@ -1,23 +1,37 @@
 /** Run a program as a job on a network of validators, and keep its receipt. */
-import { resolve } from 'node:path';
 import { hex } from '../../../protocol/brand.ts';
 import {
   type AdversaryWord,
   adversaryDenominators,
   adversaryWords,
 } from '../../../protocol/job/job.ts';
-import { formatRatio } from '../../../protocol/ratio.ts';
-import { assuranceSentence } from '../../../protocol/receipt/assurance.ts';
-import { failureSentence } from '../../../protocol/receipt/audit.ts';
 import { defaultAdversary } from '../../../protocol/sampling/plan.ts';
-import { loadProgram } from '../../client/program.ts';
+import type { Client } from '../../client/http.ts';
+import type { Wish } from '../../client/prepare.ts';
+import { loadProgram, programName } from '../../client/program.ts';
 import type { Embedded } from '../../embedded.ts';
 import { faultNames } from '../../faults.ts';
 import { type Command, type Context, defineCommand } from '../command.ts';
-import { CliError, exitCodes, usageError } from '../error.ts';
+import {
+  findNode,
+  type NodeValues,
+  nodeOptions,
+  openClient,
+  retriesOf,
+  shortened,
+  toldError,
+  usualApi,
+} from '../connect.ts';
+import { exitCodes, usageError } from '../error.ts';
+import { attachLine } from '../job-words.ts';
+import type { RemoteValues } from '../remote-job.ts';
 import type { FinishedJob, NetworkWish } from '../run-job.ts';
+import { tellRun } from '../run-words.ts';
 import { checkTarget, writeTarget } from '../target.ts';
 import { parseAdversary, parseLoss } from '../wish.ts';
+
+/** Validators of an embedded network. */
+const usualNodes = 7;
 
 const options = {
   input: { kind: 'path', placeholder: 'FILE', describe: 'Input, cut into items by the program.' },
@@ -43,18 +57,16 @@ const options = {
   nodes: {
     kind: 'integer',
     placeholder: 'N',
-    describe: 'Validators of the embedded network.',
+    describe: 'Validators of an embedded network; 7 unless given.',
     min: 4,
     max: 31,
-    default: 7,
   },
   faulty: {
     kind: 'integer',
     placeholder: 'K',
-    describe: 'Validators that misbehave on purpose.',
+    describe: 'Validators of an embedded network that misbehave on purpose.',
     min: 0,
     max: 31,
-    default: 0,
   },
   fault: {
     kind: 'text',
@@ -62,13 +74,28 @@ const options = {
     describe: 'How they misbehave.',
     choices: faultNames,
   },
-  seed: { kind: 'text', placeholder: 'S', describe: 'Makes the network the same each time.' },
+  seed: {
+    kind: 'text',
+    placeholder: 'S',
+    describe: 'Makes an embedded network the same each time.',
+  },
   api: {
     kind: 'text',
     placeholder: 'URL',
-    describe: 'Where the network is.',
-    choices: ['embedded'],
+    describe: `A node, or \`embedded\`; one at ${usualApi} if it answers, unless given.`,
   },
+  tokenFile: nodeOptions.tokenFile,
+  keyFile: {
+    kind: 'path',
+    placeholder: 'FILE',
+    describe: 'Key of the account that pays, through a node; dev0 on development networks.',
+  },
+  trust: {
+    kind: 'text',
+    placeholder: 'FILE|dev',
+    describe: 'Whom you believe, through a node; its own trust file unless given.',
+  },
+  detach: { kind: 'flag', describe: 'Print the id of the job and do not wait, through a node.' },
   out: {
     kind: 'path',
     placeholder: 'FILE',
@@ -80,8 +107,11 @@ const options = {
 /** How a command gets the network that was asked for. */
 type Start = (wish: NetworkWish, context: Context) => Promise<Embedded>;
 
-/** The command, on networks that `start` gives. */
-export function runOn(start: Start): Command {
+/** How a command finds a node that runs already; null where none does. */
+type Find = (values: NodeValues, context: Context) => Promise<Client | null>;
+
+/** The command, on networks that `start` gives, or through the node that `find` finds. */
+export function runOn(start: Start, find: Find = async () => null): Command {
   return defineCommand({
     name: 'run',
     summary: 'Run a program as a job on a network of validators, and keep its receipt.',
@@ -96,41 +126,21 @@ export function runOn(start: Start): Command {
         `anwansi run primes --params '{"from":0,"to":1000000}' --faulty 2 --fault wrong-result`,
         'Watch two liars be outvoted and named.',
       ],
+      [
+        'anwansi run wordcount --input book.txt --api http://127.0.0.1:26922 --detach',
+        'Through a node that runs; `anwansi job watch` follows the job.',
+      ],
     ],
     arguments: {
       program: { kind: 'text', describe: 'A name under programs/, or a .wasm file.' },
     },
     options,
     run: async (context, values) => {
-      // Loaded when it is needed: help and explanations come at once.
-      const { checkWish, runJob, shortId } = await import('../run-job.ts');
-      const { resolvePath } = context;
-      const faulty = checkFaults(values);
-      const program = await loadProgram(values.program, resolvePath);
-      const wish = {
-        program,
-        parameters: values.params ?? '',
-        inputPath: values.input ?? null,
-        subtasks: values.subtasks ?? null,
-        lossExponent: parseLoss(values.loss),
-        adversary: adversaryWord(values.adversary, values.nodes, context),
-        fee: 1n,
-      };
-      await checkWish(wish);
-      // A job costs something: its files are looked at before it runs.
-      for (const file of [values.receipt ?? resolvePath('any.receipt'), values.out])
-        if (file !== undefined) await checkTarget(file);
-      const started = Date.now();
-      const network = await start(
-        { seats: values.nodes, ...faulty, seed: values.seed ?? null },
-        context,
-      );
-      const networkMs = Date.now() - started;
-      const job = await runJob(wish, network, context);
-      const receiptFile =
-        values.receipt ?? resolvePath(`${program.name}-${shortId(job.prepared.id)}.receipt`);
-      await writeTarget(receiptFile, job.receipt);
-      return tell(job, { networkMs, receiptFile, outFile: values.out ?? null }, context);
+      const faults = checkFaults(values);
+      const client = await chosenNode(values, find, context);
+      return client === null
+        ? runEmbedded(start, { ...values, ...faults }, context)
+        : runRemote(client, values, context);
     },
   });
 }
@@ -138,14 +148,39 @@ export function runOn(start: Start): Command {
 export const run = runOn(async (wish, context) => {
   const { startNetwork } = await import('../run-job.ts');
   return startNetwork(wish, context);
-});
+}, findNode);
 
-function checkFaults(values: {
+type FaultName = (typeof faultNames)[number];
+
+type NetworkValues = {
+  readonly nodes: number | undefined;
+  readonly faulty: number | undefined;
+  readonly fault: FaultName | undefined;
+  readonly seed: string | undefined;
+};
+
+type JobValues = {
+  readonly program: string;
+  readonly input: string | undefined;
+  readonly params: string | undefined;
+  readonly subtasks: number | undefined;
+  readonly loss: string;
+  readonly adversary: string | undefined;
+  readonly out: string | undefined;
+  readonly receipt: string | undefined;
+};
+
+type ChosenValues = NetworkValues &
+  NodeValues &
+  RemoteValues & {
+    readonly detach: boolean;
+  };
+
+function checkFaults({ nodes = usualNodes, faulty = 0, fault }: NetworkValues): {
   readonly nodes: number;
   readonly faulty: number;
-  readonly fault: (typeof faultNames)[number] | undefined;
-}): { faulty: number; fault: (typeof faultNames)[number] | null } {
-  const { nodes, faulty, fault } = values;
+  readonly fault: FaultName | null;
+} {
   if (faulty > 0 && fault === undefined)
     throw usageError('--faulty says how many, but not how', `Add --fault ${faultNames.join('|')}.`);
   if (faulty >= nodes)
@@ -155,7 +190,149 @@ function checkFaults(values: {
       `${faulty} of ${nodes} equivocating validators can break consensus itself`,
       `Ask for at most ${Math.floor((nodes - 1) / 3)}.`,
     );
-  return { faulty, fault: faulty > 0 ? (fault ?? null) : null };
+  return { nodes, faulty, fault: faulty > 0 ? (fault ?? null) : null };
+}
+
+/** The node that was asked for, or is there; null for an embedded network. @throws USAGE */
+async function chosenNode(
+  values: ChosenValues,
+  find: Find,
+  context: Context,
+): Promise<Client | null> {
+  const { api, nodes, faulty, fault, seed } = values;
+  const own = Object.entries({ nodes, faulty, fault, seed })
+    .filter(([, value]) => value !== undefined)
+    .map(([name]) => `--${name}`);
+  const remote = api !== undefined && api !== 'embedded';
+  if (remote && own.length > 0)
+    throw usageError(
+      `${own.join(', ')} and --api ${api} exclude each other`,
+      'The first is for an embedded network, the second for one that is there.',
+    );
+  if (remote) return openClient(values, context);
+  const client = api === 'embedded' || own.length > 0 ? null : await find(values, context);
+  if (client !== null) return client;
+  const needless = [
+    ...(values.detach ? ['--detach'] : []),
+    ...(values.keyFile === undefined ? [] : ['--key-file']),
+    ...(values.trust === undefined ? [] : ['--trust']),
+  ];
+  if (needless.length > 0)
+    throw usageError(
+      `${needless.join(', ')}: an embedded network ends with this command, and its keys are public`,
+      `Name a node with --api URL; none answers at ${usualApi}, or it was not asked for.`,
+    );
+  return null;
+}
+
+/** What the person wishes, checked as far as it can be without a network. */
+async function wishOf(values: JobValues, seats: number, context: Context): Promise<Wish> {
+  const { checkWish } = await import('../run-job.ts');
+  const { resolvePath } = context;
+  const wish: Wish = {
+    program: await loadProgram(values.program, resolvePath),
+    parameters: values.params ?? '',
+    inputPath: values.input ?? null,
+    subtasks: values.subtasks ?? null,
+    lossExponent: parseLoss(values.loss),
+    adversary: adversaryWord(values.adversary, seats, context),
+    fee: 1n,
+  };
+  await checkWish(wish);
+  // A job costs something: its files are looked at before it runs.
+  for (const file of [values.receipt ?? resolvePath('any.receipt'), values.out])
+    if (file !== undefined) await checkTarget(file);
+  return wish;
+}
+
+async function runEmbedded(
+  start: Start,
+  values: JobValues & ReturnType<typeof checkFaults> & { readonly seed: string | undefined },
+  context: Context,
+): Promise<number> {
+  // Loaded when it is needed: help and explanations come at once.
+  const { runJob } = await import('../run-job.ts');
+  const { nodes: seats, faulty, fault, seed = null } = values;
+  const wish = await wishOf(values, seats, context);
+  const started = Date.now();
+  const network = await start({ seats, faulty, fault, seed }, context);
+  const networkMs = Date.now() - started;
+  const job = await runJob(wish, network, context);
+  return keepAndTell(job, { networkMs, trust: 'dev' }, values, context);
+}
+
+async function runRemote(
+  { url, status: ask }: Client,
+  values: JobValues & ChosenValues,
+  context: Context,
+): Promise<number> {
+  const { finishJob, submitJob } = await import('../run-job.ts');
+  const { remoteGround, trustWord } = await import('../remote-job.ts');
+  const { output } = context;
+  try {
+    const started = Date.now();
+    const status = await ask({ signal: context.signal });
+    output.note(`node ${url}, network ${shortened(status.network)} of ${status.seats} validators`);
+    const wish = await wishOf(values, status.seats, context);
+    const patient = await openClient({ ...values, api: url }, context, retriesOf.upload);
+    const ground = await remoteGround(patient, values, context);
+    const networkMs = Date.now() - started;
+    const leave = leaving(url, context);
+    const submitted = await submitJob(wish, ground, context, leave.submitting);
+    if (values.detach) {
+      leave.over();
+      return detached(hex(submitted.prepared.id), url, context);
+    }
+    const job = await finishJob(submitted, ground, context).finally(leave.over);
+    const trust = trustWord(ground.trust, values.trust);
+    return await keepAndTell(job, { networkMs, trust }, values, context);
+  } catch (error) {
+    throw await toldError(error);
+  }
+}
+
+function detached(job: string, url: string, { output }: Context): number {
+  const attach = attachLine(job, url);
+  output.note(`the job goes on without you; follow it: ${attach}`);
+  output.result({ job, state: 'pending', attach }, job);
+  return exitCodes.done;
+}
+
+/** Says, when somebody interrupts, that the job goes on, and how to follow it again. */
+function leaving(url: string, { output, signal, onExit }: Context) {
+  let job: string | null = null;
+  onExit(() => {
+    if (job === null || !signal.aborted) return;
+    const attach = attachLine(job, url);
+    if (output.json) output.result({ job, state: 'detached', attach }, '');
+    output.warn(`detached: the job goes on, if the node has it. Follow it again: ${attach}`);
+  });
+  return {
+    submitting: (id: Uint8Array): void => {
+      job = hex(id);
+    },
+    over: (): void => {
+      if (!signal.aborted) job = null;
+    },
+  };
+}
+
+type Ended = { readonly networkMs: number; readonly trust: string };
+
+/** Keeps the receipt in its file, and tells the rest. */
+async function keepAndTell(
+  job: FinishedJob,
+  { networkMs, trust }: Ended,
+  values: JobValues,
+  context: Context,
+): Promise<number> {
+  const { shortId } = await import('../run-job.ts');
+  const name = programName(values.program);
+  const receiptFile =
+    values.receipt ?? context.resolvePath(`${name}-${shortId(job.prepared.id)}.receipt`);
+  await writeTarget(receiptFile, job.receipt);
+  const outFile = values.out ?? null;
+  return tellRun(job, { networkMs, trust, receiptFile, outFile }, context);
 }
 
 function adversaryWord(
@@ -167,121 +344,4 @@ function adversaryWord(
   const word = adversaryWords[adversaryDenominators.indexOf(denominator)]!;
   if (text === undefined) output.detail(`adversary ${word}, because none was given`);
   return word;
-}
-
-type Files = {
-  readonly networkMs: number;
-  readonly receiptFile: string;
-  readonly outFile: string | null;
-};
-
-async function tell(
-  job: FinishedJob,
-  { networkMs, receiptFile, outFile }: Files,
-  { output }: Context,
-): Promise<number> {
-  const { conclusion, audit, record } = job;
-  for (const finding of conclusion.findings.filter(({ check }) => check === 'lane'))
-    output.note(`lane ${finding.lane}: ${finding.because}`);
-  if (conclusion.verdict !== 'verified') {
-    const deciding = conclusion.findings.find(({ code }) => code === conclusion.code);
-    throw new CliError({
-      code: conclusion.code ?? 'RECEIPT_UNVERIFIED',
-      message: `the receipt of the job does not verify: ${deciding?.because ?? conclusion.verdict}`,
-      hint: `Kept in ${receiptFile}. See: anwansi verify ${receiptFile} --trust dev`,
-      exitCode: conclusion.verdict === 'refuted' ? exitCodes.refuted : exitCodes.inconclusive,
-    });
-  }
-  if (audit.assurance !== null) output.note(assuranceSentence(audit.assurance));
-  output.note(
-    `receipt ${receiptFile}; check it offline: anwansi verify ${receiptFile} --trust dev`,
-  );
-  const data = (result: Uint8Array | null) =>
-    document(job, networkMs, receiptFile, outFile, result);
-  if (conclusion.failure !== null) {
-    if (output.json) output.result(data(null), '');
-    throw new CliError({
-      code: record.reason,
-      message: failureSentence(conclusion.failure),
-      hint: 'Enough validators agree on it: the program is at fault, not the network.',
-      exitCode: exitCodes.jobFailed,
-    });
-  }
-  const result = conclusion.result;
-  if (result === null) {
-    if (output.json) output.result(data(null), '');
-    throw new CliError({
-      code: 'RESULT_UNRENDERABLE',
-      message:
-        'the job is settled, but its program cannot fold or render the result: ' +
-        (conclusion.findings.find(({ check }) => check === 'fold')?.because ??
-          'no reason is known'),
-      hint: 'It is the same for every auditor: mend the program, or let its result be smaller.',
-      exitCode: exitCodes.jobFailed,
-    });
-  }
-  if (outFile !== null) await writeTarget(outFile, result);
-  output.result(data(result), outFile === null ? result : `result ${resolve(outFile)}`);
-  return exitCodes.done;
-}
-
-const inlineTextMax = 64 * 1024;
-
-function document(
-  job: FinishedJob,
-  networkMs: number,
-  receiptFile: string,
-  outFile: string | null,
-  result: Uint8Array | null,
-) {
-  const { record, audit, prepared, executedItems, timings } = job;
-  const { assurance } = audit;
-  const plan = record.plan!;
-  return {
-    job: hex(prepared.id),
-    state: record.state,
-    result:
-      result === null
-        ? null
-        : { bytes: result.length, file: outFile, ...(outFile === null ? inline(result) : {}) },
-    loss:
-      assurance === null
-        ? null
-        : {
-            target: formatRatio(assurance.loss),
-            adversary: prepared.signed.job.adversary,
-            bound: assurance.bound === null ? null : formatRatio(assurance.bound),
-            condition: assurance.condition,
-            atMax: assurance.boundAtFaulty === null ? null : formatRatio(assurance.boundAtFaulty),
-            skipped: assurance.skippedViews,
-            seats: assurance.seats,
-            perLane: assurance.perLane,
-            validators: assurance.validators,
-          },
-    work: {
-      items: record.items,
-      subtasks: record.subtasks,
-      lanes: plan.lanes,
-      executions: executedItems,
-      seats: (audit.lanes ?? []).flatMap(({ lane, seats }) =>
-        seats.map((seat) => ({ lane, ...seat })),
-      ),
-    },
-    receipt: { file: receiptFile, bytes: job.receipt.length },
-    heights: {
-      included: record.includedHeight,
-      drawn: record.includedHeight + 1,
-      settled: record.ended,
-    },
-    timings: { ...timings, networkMs },
-  };
-}
-
-function inline(result: Uint8Array): { readonly text?: string; readonly base64?: string } {
-  if (result.length > inlineTextMax) return {};
-  try {
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(result) };
-  } catch {
-    return { base64: Buffer.from(result).toString('base64') };
-  }
 }

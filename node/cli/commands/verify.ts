@@ -1,4 +1,4 @@
-/** Verify a receipt offline: nothing but the file, a trust, and the reader's own machine. */
+/** Verify a receipt or a state proof offline: by the file, a trust, and the reader's machine. */
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,17 +13,21 @@ import {
   concludeAudit,
 } from '../../../protocol/receipt/audit.ts';
 import type { Finding } from '../../../protocol/receipt/finding.ts';
+import { proofKindOf } from '../../../protocol/receipt/kind.ts';
+import { auditStateProof, type StateFinding } from '../../../protocol/receipt/state-audit.ts';
 import { devTrust, parseTrust, type Trust } from '../../../protocol/receipt/trust.ts';
 import { reexecute } from '../../client/reexecute.ts';
 import { foldWork } from '../../client/settle.ts';
 import { nativeSuite } from '../../crypto.ts';
 import { createExecutor } from '../../executor/pool.ts';
 import { type Context, defineCommand } from '../command.ts';
-import { CliError, exitCodes } from '../error.ts';
+import { CliError, exitCodes, usageError } from '../error.ts';
+import { stateDocument, stateVerdictLines } from '../state-verdict.ts';
 
 export const verify = defineCommand({
   name: 'verify',
-  summary: 'Verify a receipt offline, by a trust file of your own. Opens no socket.',
+  summary:
+    'Verify a receipt or a state proof offline, by a trust file of your own. Opens no socket.',
   examples: [
     ['anwansi verify primes-1a2b3c4d.receipt --trust dev', 'A receipt of a development network.'],
     [
@@ -34,8 +38,11 @@ export const verify = defineCommand({
       'anwansi verify words.receipt --trust dev --reexecute 3 --input book.txt',
       'Run three subtasks again, picked by chance of your own.',
     ],
+    ['anwansi verify account.proof --trust trust.json', 'What the state held under a key.'],
   ],
-  arguments: { receipt: { kind: 'path', describe: 'The file that `run --receipt` wrote.' } },
+  arguments: {
+    file: { kind: 'path', describe: 'What `run --receipt` or `state get --proof` wrote.' },
+  },
   options: {
     trust: {
       kind: 'text',
@@ -51,12 +58,24 @@ export const verify = defineCommand({
     },
     input: { kind: 'path', placeholder: 'FILE', describe: 'The input, for --reexecute.' },
   },
-  run: async (context, { receipt, trust, reexecute: count, input }) => {
+  run: async (context, { file, trust, reexecute: count, input }) => {
     const { output } = context;
-    const { audit, conclusion } = await verifyFile(receipt, trust ?? null, context, {
-      count: count ?? 0,
-      inputPath: input ?? null,
-    });
+    const bytes = await readProof(file);
+    const again = { count: count ?? 0, inputPath: input ?? null };
+    if (proofKindOf(bytes) === 'state-proof') {
+      if (again.count > 0 || again.inputPath !== null)
+        throw usageError(
+          `${file} is a state proof: there is nothing to run again`,
+          'Leave out --reexecute and --input; they are for receipts.',
+        );
+      const audit = auditStateProof(bytes, await readTrust(trust ?? null, context), {
+        suite: nativeSuite,
+      });
+      const lines = [...audit.findings.map(findingLine), ...stateVerdictLines(audit)];
+      output.result(stateDocument(audit), lines.join('\n'));
+      return exitCodeOf(audit);
+    }
+    const { audit, conclusion } = await verifyReceipt(file, bytes, trust ?? null, context, again);
     const lines = conclusion.findings.map((finding) => findingLine(finding));
     if (audit.assurance !== null) lines.push(`      ${assuranceSentence(audit.assurance)}`);
     lines.push(verdictLine(conclusion, audit));
@@ -68,15 +87,33 @@ export const verify = defineCommand({
 /** What a reader wants run again: how many subtasks, and where their input is. */
 export type Again = { readonly count: number; readonly inputPath: string | null };
 
+type Audited = { readonly audit: Audit; readonly conclusion: Conclusion };
+
 /** Audits a receipt file, runs what is left to run, and concludes. */
 export async function verifyFile(
   file: string,
   trustName: string | null,
   context: Context,
-  again: Again = { count: 0, inputPath: null },
-): Promise<{ readonly audit: Audit; readonly conclusion: Conclusion }> {
-  const bytes = await readReceipt(file);
+): Promise<Audited> {
+  const nothing = { count: 0, inputPath: null };
+  return verifyReceipt(file, await readProof(file), trustName, context, nothing);
+}
+
+async function verifyReceipt(
+  file: string,
+  bytes: Uint8Array,
+  trustName: string | null,
+  context: Context,
+  again: Again,
+): Promise<Audited> {
   const trust = await readTrust(trustName, context);
+  if (proofKindOf(bytes) !== 'receipt')
+    throw new CliError({
+      code: 'RECEIPT_NOT_A_RECEIPT',
+      message: `${file} is neither a receipt nor a state proof`,
+      hint,
+      exitCode: exitCodes.usage,
+    });
   const seed = randomBytes(32);
   const scratch = await mkdtemp(join(tmpdir(), 'anwansi-verify-'));
   context.onExit(() => rm(scratch, { recursive: true, force: true }));
@@ -85,13 +122,6 @@ export async function verifyFile(
     suite: nativeSuite,
     ...(again.count > 0 ? { reexecute: { count: again.count, seed, cids } } : {}),
   });
-  if (audit.findings.some(({ code }) => code === 'RECEIPT_NOT_A_RECEIPT'))
-    throw new CliError({
-      code: 'RECEIPT_NOT_A_RECEIPT',
-      message: `${file} is not a receipt`,
-      hint: 'Name the file that `anwansi run --receipt FILE` wrote.',
-      exitCode: exitCodes.usage,
-    });
   if (audit.work === null && audit.reexecution === null)
     return { audit, conclusion: concludeAudit(audit, noWork) };
   const executor = await createExecutor({ readable: [scratch], children: 1 });
@@ -106,30 +136,26 @@ const noWork: AuditOutcome = {
   fold: { kind: 'not-run', because: 'there is nothing to fold' },
 };
 
-const receiptFileBytesMax = 512 * 1024 * 1024;
+const proofFileBytesMax = 512 * 1024 * 1024;
+const hint = 'Name a file that `anwansi run --receipt` or `anwansi state get --proof` wrote.';
 
-async function readReceipt(file: string): Promise<Uint8Array> {
+async function readProof(file: string): Promise<Uint8Array> {
   const missing = (message: string): CliError =>
-    new CliError({
-      code: 'RECEIPT_NOT_FOUND',
-      message,
-      hint: 'Name the file that `anwansi run --receipt FILE` wrote.',
-      exitCode: exitCodes.notFound,
-    });
+    new CliError({ code: 'RECEIPT_NOT_FOUND', message, hint, exitCode: exitCodes.notFound });
   const found = await stat(file).catch(() => null);
-  if (found === null) throw missing(`there is no receipt ${file}`);
+  if (found === null) throw missing(`there is no file ${file}`);
   if (!found.isFile()) throw missing(`${file} is not a file`);
-  if (found.size > receiptFileBytesMax)
+  if (found.size > proofFileBytesMax)
     throw new CliError({
       code: 'RECEIPT_NOT_A_RECEIPT',
-      message: `${file} has ${found.size} bytes, more than any receipt`,
-      hint: 'Name the file that `anwansi run --receipt FILE` wrote.',
+      message: `${file} has ${found.size} bytes, more than any receipt or state proof`,
+      hint,
       exitCode: exitCodes.usage,
     });
   return new Uint8Array(await readFile(file));
 }
 
-async function readTrust(name: string | null, context: Context): Promise<Trust | null> {
+export async function readTrust(name: string | null, context: Context): Promise<Trust | null> {
   if (name === null) return null;
   if (name === 'dev') {
     context.output.note('dev keys are public: this proves the arithmetic, not who did it');
@@ -152,8 +178,8 @@ async function readTrust(name: string | null, context: Context): Promise<Trust |
 
 const marks = { ok: 'ok  ', failed: 'FAIL', skipped: 'skip', unknown: '?   ' } as const;
 
-function findingLine({ check, lane, status, code, because }: Finding): string {
-  const name = lane === null ? check : `${check} ${lane}`;
+function findingLine({ status, code, because, ...looked }: Finding | StateFinding): string {
+  const name = 'lane' in looked && looked.lane !== null ? `lane ${looked.lane}` : looked.check;
   return `${marks[status]}  ${name}: ${because}${code === null ? '' : ` (${code})`}`;
 }
 
@@ -170,7 +196,7 @@ function verdictLine({ verdict, code, failure }: Conclusion, { jobId }: Audit): 
   }
 }
 
-function exitCodeOf({ verdict }: Conclusion): number {
+function exitCodeOf({ verdict }: Pick<Conclusion, 'verdict'>): number {
   return {
     verified: exitCodes.done,
     refuted: exitCodes.refuted,
@@ -180,6 +206,7 @@ function exitCodeOf({ verdict }: Conclusion): number {
 
 function document(audit: Audit, { verdict, code, findings, failure, result }: Conclusion) {
   return {
+    kind: 'receipt',
     verdict,
     code,
     job: audit.jobId === null ? null : hex(audit.jobId),

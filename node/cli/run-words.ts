@@ -1,0 +1,132 @@
+/** Tell what came of a run: the result, its assurance, and where its receipt is. */
+import { resolve } from 'node:path';
+import { hex } from '../../protocol/brand.ts';
+import { formatRatio } from '../../protocol/ratio.ts';
+import { assuranceSentence } from '../../protocol/receipt/assurance.ts';
+import { failureSentence } from '../../protocol/receipt/audit.ts';
+import type { Context } from './command.ts';
+import { CliError, exitCodes } from './error.ts';
+import type { FinishedJob } from './run-job.ts';
+import { writeTarget } from './target.ts';
+
+type Files = {
+  readonly networkMs: number;
+  /** What to say to --trust. */
+  readonly trust: string;
+  readonly receiptFile: string;
+  readonly outFile: string | null;
+};
+
+/** Prints a finished job; gives the exit code. @throws CliError where there is no result */
+export async function tellRun(
+  job: FinishedJob,
+  { networkMs, trust, receiptFile, outFile }: Files,
+  { output }: Context,
+): Promise<number> {
+  const { conclusion, audit, record } = job;
+  for (const finding of conclusion.findings.filter(({ check }) => check === 'lane'))
+    output.note(`lane ${finding.lane}: ${finding.because}`);
+  if (conclusion.verdict !== 'verified') {
+    const deciding = conclusion.findings.find(({ code }) => code === conclusion.code);
+    throw new CliError({
+      code: conclusion.code ?? 'RECEIPT_UNVERIFIED',
+      message: `the receipt of the job does not verify: ${deciding?.because ?? conclusion.verdict}`,
+      hint: `Kept in ${receiptFile}. See: anwansi verify ${receiptFile} --trust ${trust}`,
+      exitCode: conclusion.verdict === 'refuted' ? exitCodes.refuted : exitCodes.inconclusive,
+    });
+  }
+  if (audit.assurance !== null) output.note(assuranceSentence(audit.assurance));
+  output.note(
+    `receipt ${receiptFile}; check it offline: anwansi verify ${receiptFile} --trust ${trust}`,
+  );
+  const data = (result: Uint8Array | null) =>
+    document(job, networkMs, receiptFile, outFile, result);
+  if (conclusion.failure !== null) {
+    if (output.json) output.result(data(null), '');
+    throw new CliError({
+      code: record.reason,
+      message: failureSentence(conclusion.failure),
+      hint: 'Enough validators agree on it: the program is at fault, not the network.',
+      exitCode: exitCodes.jobFailed,
+    });
+  }
+  const result = conclusion.result;
+  if (result === null) {
+    if (output.json) output.result(data(null), '');
+    throw new CliError({
+      code: 'RESULT_UNRENDERABLE',
+      message:
+        'the job is settled, but its program cannot fold or render the result: ' +
+        (conclusion.findings.find(({ check }) => check === 'fold')?.because ??
+          'no reason is known'),
+      hint: 'It is the same for every auditor: mend the program, or let its result be smaller.',
+      exitCode: exitCodes.jobFailed,
+    });
+  }
+  if (outFile !== null) await writeTarget(outFile, result);
+  output.result(data(result), outFile === null ? result : `result ${resolve(outFile)}`);
+  return exitCodes.done;
+}
+
+const inlineTextMax = 64 * 1024;
+
+function document(
+  job: FinishedJob,
+  networkMs: number,
+  receiptFile: string,
+  outFile: string | null,
+  result: Uint8Array | null,
+) {
+  const { record, audit, prepared, executedItems, timings } = job;
+  const { assurance } = audit;
+  const plan = record.plan!;
+  return {
+    job: hex(prepared.id),
+    state: record.state,
+    result: result === null ? null : resultDocument(result, outFile),
+    loss:
+      assurance === null
+        ? null
+        : {
+            target: formatRatio(assurance.loss),
+            adversary: prepared.signed.job.adversary,
+            bound: assurance.bound === null ? null : formatRatio(assurance.bound),
+            condition: assurance.condition,
+            atMax: assurance.boundAtFaulty === null ? null : formatRatio(assurance.boundAtFaulty),
+            skipped: assurance.skippedViews,
+            seats: assurance.seats,
+            perLane: assurance.perLane,
+            validators: assurance.validators,
+          },
+    work: {
+      items: record.items,
+      subtasks: record.subtasks,
+      lanes: plan.lanes,
+      executions: executedItems,
+      seats: (audit.lanes ?? []).flatMap(({ lane, seats }) =>
+        seats.map((seat) => ({ lane, ...seat })),
+      ),
+    },
+    receipt: { file: receiptFile, bytes: job.receipt.length },
+    heights: {
+      included: record.includedHeight,
+      drawn: record.includedHeight + 1,
+      settled: record.ended,
+    },
+    timings: { ...timings, networkMs },
+  };
+}
+
+/** A result in a JSON document: where it is, or the bytes themselves if they are few. */
+export function resultDocument(result: Uint8Array, file: string | null) {
+  return { bytes: result.length, file, ...(file === null ? inline(result) : {}) };
+}
+
+function inline(result: Uint8Array): { readonly text?: string; readonly base64?: string } {
+  if (result.length > inlineTextMax) return {};
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(result) };
+  } catch {
+    return { base64: Buffer.from(result).toString('base64') };
+  }
+}
