@@ -23,6 +23,9 @@ export type HavocReport = {
   readonly refused: number;
 };
 
+/** Milliseconds within which all nodes know what one of them knows. */
+const caughtUpMsMax = 60_000;
+
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Streams jobs in while processes die; returns when all are up again. */
@@ -89,7 +92,13 @@ export async function endsOf(
 }
 
 async function checkReceipt(fleet: Fleet, seat: number, id: string): Promise<void> {
+  // Another node issues it, as soon as it has seen the end too.
   const other = (seat + 1) % fleet.layout.seats.length;
+  const deadline = Date.now() + caughtUpMsMax;
+  while ((await fleet.client(other).job(id)).state !== 'settled') {
+    if (Date.now() > deadline) throw new Error(`seat ${other} has not seen the end of ${id}`);
+    await pause(100);
+  }
   const { findings } = auditReceipt(await fleet.client(other).receipt(id), devTrust, {
     suite: nativeSuite,
   });
