@@ -8,7 +8,7 @@ import { StateCursor } from '../protocol/ledger/state.ts';
 import { jobLifeMsMax } from '../protocol/params.ts';
 import { boot } from '../protocol/replica/boot.ts';
 import type { Effect } from '../protocol/replica/effect.ts';
-import { judgeGossip, readGossip } from '../protocol/replica/judge.ts';
+import { readGossip } from '../protocol/replica/judge.ts';
 import { faceOf } from './answers.ts';
 import { askPeers } from './ask.ts';
 import { systemClock } from './clock.ts';
@@ -18,6 +18,7 @@ import { type Duties, startDuties } from './duties.ts';
 import { dutyChanges } from './duty-book.ts';
 import type { AnwansiNode } from './face.ts';
 import { jobLogChanges } from './job-log.ts';
+import { judging } from './judging.ts';
 import { createKeeper } from './keeper.ts';
 import { readKept } from './kept.ts';
 import { answerBlob } from './network/blobs.ts';
@@ -103,7 +104,7 @@ async function startParts(parts: Parts): Promise<AnwansiNode> {
   });
   try {
     await network.start({
-      judge: (topic, bytes) => judgeGossip(topic, bytes, rules),
+      judge: judging(rules),
       heard: (topic, bytes, from) => hear(parts, driver, topic, bytes, from),
       answer: (protocol, body) =>
         protocol === 'sync' ? answerSync(driver.state(), store, body) : answerBlob(blobs, body),

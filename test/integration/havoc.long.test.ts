@@ -13,6 +13,14 @@ test('two of seven, killed and started again', async () => {
   try {
     const report = await wreakHavoc(fleet, { seed, rounds, victims: 2, everyMs: 1_000 });
     const ends = await endsOf(fleet, report, 600_000);
+    // And all seven at once, in the middle of jobs.
+    const last = await Promise.all([0, 2, 4].map((seat) => fleet.submit(seat, seat)));
+    const all = [...fleet.layout.seats.keys()];
+    await Promise.all(all.map((seat) => fleet.kill(seat)));
+    await Promise.all(all.map((seat) => fleet.start(seat)));
+    const acknowledged = new Map(last.map((id, place) => [id, [0, 2, 4][place]!]));
+    const after = await endsOf(fleet, { ...report, acknowledged }, 600_000);
+    expect([...after.keys()]).toEqual(['settled JOB_SETTLED']);
     await fleet.stop();
     const { votes, doubles, forks, heights } = await inspect(fleet);
     console.info({

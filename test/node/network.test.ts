@@ -28,7 +28,8 @@ const blobs = 'test/node/blobs-fetch*.test.ts reach every line about blobs';
 const search = 'test/node/network-discovery.test.ts';
 const blobLines = [26, 27, 28, 29, 30, 31, 32, 33, 34, 36, 37].map((line) => [`W${line}`, blobs]);
 const searchLines = [38, 39, 40, 41].map((line) => [`W${line}`, search]);
-reachEveryLine('network', Object.fromEntries([...blobLines, ...searchLines]));
+const judgeLines = [['W42', 'test/node/judging.test.ts']];
+reachEveryLine('network', Object.fromEntries([...blobLines, ...searchLines, ...judgeLines]));
 
 describe('gossip against hostile peers', () => {
   test('junk on topics silences its sender, who is hung up on and kept out', async () => {

@@ -126,6 +126,12 @@ export const networkCodes = [
       'Nothing to do: the message is rejected.',
     ],
     [
+      'CERTIFICATE_KNOWN',
+      'A certificate that says what another one said a moment ago.',
+      'Every seat makes one of its own, with other voters in it.',
+      'Nothing to do: one is enough, and the message is ignored, which is no fault.',
+    ],
+    [
       'GOSSIP_OTHER_EPOCH',
       'A gossiped vote belongs to another epoch.',
       'Its sender is ahead or behind, or says so.',
