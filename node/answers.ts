@@ -1,10 +1,13 @@
 /** Answer what others ask of a running node. */
 import { mark } from '../protocol/assert.ts';
-import { hex } from '../protocol/brand.ts';
+import { hex, sameBytes } from '../protocol/brand.ts';
+import { ignore, reject, type Verdict } from '../protocol/errors.ts';
 import { admitJob } from '../protocol/job/admit.ts';
-import { jobId } from '../protocol/job/job.ts';
+import { jobId, type SignedJob } from '../protocol/job/job.ts';
 import { StateCursor } from '../protocol/ledger/state.ts';
 import { ReceiptError } from '../protocol/receipt/error.ts';
+import { jobFault } from '../protocol/replica/offer.ts';
+import { pooledJobCountMax } from '../protocol/replica/pool.ts';
 import type { Driver } from './driver.ts';
 import { dutyPageMax, readDuties } from './duty-book.ts';
 import { dutySummary } from './duty-chance.ts';
@@ -15,6 +18,10 @@ import { readBlock, readCertificate, readHeight } from './records.ts';
 import { stateProofOf } from './state-proof.ts';
 import { readJobs, readSignedJob, readSubmission, submissionChanges } from './submissions.ts';
 
+/** Jobs that may wait here for their order: each is looked at after each final block. */
+const pendingCountMax = pooledJobCountMax;
+/** Of these, jobs whose escrow is not there yet: whoever has no tokens keeps nobody else out. */
+const unfundedCountMax = 512;
 /** Latest jobs that a summary of duties looks at. */
 const summedJobCount = 256;
 /** Milliseconds that gathering a receipt may take. */
@@ -101,22 +108,50 @@ function jobAnswers({ rules, store, pending }: Parts, driver: Driver): JobAnswer
   const { genesis } = rules;
   const isOrdered = (id: Uint8Array): boolean =>
     new StateCursor(driver.state().final.map).job(id) !== null;
+  /** Jobs that are being written down: each has its place among those that wait. */
+  const keeping = new Set<string>();
+  const unfunded = new Set<string>();
+  const hasJobs = (submitter: Uint8Array): boolean => {
+    for (const { job } of pending.values()) if (sameBytes(job.submitter, submitter)) return true;
+    const cursor = new StateCursor(driver.state().final.map);
+    return cursor.open().some((id) => sameBytes(cursor.job(id)!.submitter, submitter));
+  };
+  const refusal = (signed: SignedJob, id: string): Verdict | null => {
+    const code = jobFault(driver.state(), signed, false);
+    if (code === 'JOB_ESCROW') {
+      // Only what comes back from a job that is under way can still pay for this one.
+      if (!hasJobs(signed.job.submitter)) return reject(code);
+      if (unfunded.size >= unfundedCountMax)
+        for (const one of unfunded)
+          if (!pending.has(one) && !keeping.has(one)) unfunded.delete(one);
+      if (unfunded.size >= unfundedCountMax) return ignore(code);
+      unfunded.add(id);
+    } else if (code !== null) {
+      // Its anchor may be a block that this node has yet to see; the rest stays as it is.
+      return code === 'JOB_ANCHOR_UNKNOWN' ? ignore(code) : reject(code);
+    }
+    return pending.size + keeping.size >= pendingCountMax ? ignore('POOL_FULL') : null;
+  };
   return {
     submit: async (signed) => {
       const seats = genesis.seats.length;
       const verdict = admitJob(signed, { network: rules.network, seats, suite });
       if (verdict.verdict !== 'accept') return verdict;
       const id = jobId(signed.job);
+      const name = hex(id);
       const known = await readSubmission(store, id);
-      if (known === null || known.state === 'cancelled') {
+      const isNew = known?.state !== 'pending';
+      if (isNew) {
+        const refused = isOrdered(id) ? null : refusal(signed, name);
+        if (refused !== null) return refused;
         mark('B5');
-        await store.batch(
-          submissionChanges({ signed, state: 'pending', at: known?.at ?? Date.now() }),
-          { durable: true },
-        );
+        const at = known?.at ?? Date.now();
+        const changes = submissionChanges({ signed, state: 'pending', at });
+        keeping.add(name);
+        await store.batch(changes, { durable: true }).finally(() => keeping.delete(name));
       }
-      if (!isOrdered(id)) {
-        pending.set(hex(id), signed);
+      if (!isOrdered(id) && (isNew || refusal(signed, name) === null)) {
+        pending.set(name, signed);
         driver.take({ kind: 'submitted', signed });
       }
       return verdict;

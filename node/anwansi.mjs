@@ -16,7 +16,7 @@ function stop(sentence) {
 
 if (!runs) {
   const own = existsSync(`${bin}/node`)
-    ? 'The package brings its own: run it as `npm run anwansi -- COMMAND`, or `npm run demo`.'
+    ? 'The package brings its own: run it as `npm run -s anwansi -- COMMAND`, or `npm run demo`.'
     : 'Install Node 22.18 or later (`npm ci` brings one along on Linux), then run it again.';
   stop(`anwansi needs Node 22.18 or later; this is ${process.versions.node}. ${own}`);
 }

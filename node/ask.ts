@@ -1,7 +1,12 @@
 /** Ask one peer after the other for blocks and certificates, until one answers. */
+import { unreachable } from '../protocol/assert.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { Effect } from '../protocol/replica/effect.ts';
-import { syncRequestCodec, syncResponseCodec } from '../protocol/replica/wire.ts';
+import {
+  type SyncResponse,
+  syncRequestCodec,
+  syncResponseCodec,
+} from '../protocol/replica/wire.ts';
 import type { Happening } from './driver.ts';
 import type { Network } from './ports.ts';
 
@@ -24,14 +29,28 @@ export async function askPeers(
     try {
       const signal = AbortSignal.timeout(answerMsMax);
       const response = syncResponseCodec.decode(await network.request(peer, 'sync', body, signal));
-      const empty = response.kind === 'block' && response.block === null;
-      if (response.kind === request.kind && !empty) return { kind: 'answered', id, response };
+      if (response.kind === request.kind && !isEmpty(response))
+        return { kind: 'answered', id, response };
     } catch (error) {
       // A peer that is gone, slow or false is one of several: the next one is asked.
       if (!(error instanceof ProtocolError)) throw error;
     }
   }
   return { kind: 'answered', id, response: null };
+}
+
+/** Who has nothing, or says so, is not the last word: the next one is asked. */
+function isEmpty(response: SyncResponse): boolean {
+  switch (response.kind) {
+    case 'block':
+      return response.block === null;
+    case 'certificates':
+      return response.certificates.length === 0;
+    case 'final':
+      return response.blocks.length === 0;
+    default:
+      return unreachable(response);
+  }
 }
 
 /** Chance spreads the questions of many nodes over many peers; nothing else depends on it. */

@@ -91,9 +91,10 @@ export function drive(booted: Stepped, { store, keeper, clock, perform }: Driver
     return true;
   };
 
-  running = performAll(booted.effects)
-    .catch(fail)
-    .then(() => run());
+  running = performAll(booted.effects).then(run, (error: unknown) => {
+    stopped = true;
+    fail(error);
+  });
   return {
     state: () => state,
     take,

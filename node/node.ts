@@ -1,6 +1,6 @@
 /** Build a node of its parts; start them in order, stop them in reverse. */
 import { mark, unreachable } from '../protocol/assert.ts';
-import { hex } from '../protocol/brand.ts';
+import { type Hex, hex } from '../protocol/brand.ts';
 import { installSha256 } from '../protocol/crypto/hash.ts';
 import { jobId } from '../protocol/job/job.ts';
 import { type ChainState, genesisChain } from '../protocol/ledger/chain.ts';
@@ -9,6 +9,8 @@ import { jobLifeMsMax } from '../protocol/params.ts';
 import { boot } from '../protocol/replica/boot.ts';
 import type { Effect } from '../protocol/replica/effect.ts';
 import { readGossip } from '../protocol/replica/judge.ts';
+import { jobFault } from '../protocol/replica/offer.ts';
+import { pooledJobCountMax } from '../protocol/replica/pool.ts';
 import { faceOf } from './answers.ts';
 import { askPeers } from './ask.ts';
 import { systemClock } from './clock.ts';
@@ -40,6 +42,8 @@ export { blobDirectoryOf, type NodeOptions } from './parts.ts';
 
 /** Milliseconds after which things are announced, asked for, and voted again. */
 const paces = { repeatMs: 1_000, retryMs: 200, standstillMs: 3_000 };
+/** Pending jobs that a pool turned away and that are offered to it again after one final block. */
+const againCountMax = 64;
 /** How far two machines' clocks may differ before a pending job is forgotten too early. */
 const clockDoubtMs = 24 * 3_600_000;
 
@@ -109,7 +113,8 @@ async function startParts(parts: Parts): Promise<AnwansiNode> {
       answer: (protocol, body) =>
         protocol === 'sync' ? answerSync(driver.state(), store, body) : answerBlob(blobs, body),
     });
-    await takeUpSubmissions(parts, driver);
+    // A boot whose words could not be kept is no start, and that is the first thing to be told.
+    await Promise.race([driver.failed, takeUpSubmissions(parts, driver)]);
   } catch (error) {
     await driver.stop();
     await duties.stop();
@@ -130,23 +135,31 @@ type Ask = (question: Extract<Effect, { kind: 'request' }>) => void;
 
 /** What a new final chain adds to the store besides itself: lists of jobs, the own duties. */
 function derive(
-  { rules, options: { seat } }: Parts,
+  parts: Parts,
   before: ChainState,
   { blocks, chain }: Finalize,
 ): readonly StoreChange[] {
-  const duties = seat === null ? [] : dutyChanges({ before, blocks, chain }, rules, seat);
-  return [...orderedChanges(blocks), ...jobLogChanges(blocks), ...duties];
+  const { rules, options } = parts;
+  const { seat } = options;
+  const lists = [...orderedChanges(blocks), ...jobLogChanges(blocks)];
+  if (seat === null) return lists;
+  try {
+    return [...lists, ...dutyChanges({ before, blocks, chain }, rules, seat)];
+  } catch (reason) {
+    // The book is for people: a mistake in it must not keep a block from becoming final here.
+    tell(parts, { kind: 'failed', reason });
+    return lists;
+  }
 }
 
 /** Announces what was submitted here before and could still be ordered. */
 async function takeUpSubmissions({ store, pending }: Parts, driver: Driver): Promise<void> {
   const { final } = driver.state();
-  const cursor = new StateCursor(final.map);
   const since = final.header.timeMs - jobLifeMsMax - clockDoubtMs;
   for (const { signed, state } of await readSubmissionsSince(store, since)) {
-    const { submitter, nonce, includeByMs } = signed.job;
-    if (state === 'cancelled' || includeByMs <= final.header.timeMs) continue;
-    if (cursor.usedNonce(submitter, nonce)) continue;
+    if (pending.size >= pooledJobCountMax) return;
+    const fault = jobFault(driver.state(), signed, true);
+    if (state === 'cancelled' || (fault !== null && fault !== 'JOB_ANCHOR_UNKNOWN')) continue;
     mark('B10');
     pending.set(hex(jobId(signed.job)), signed);
     driver.take({ kind: 'submitted', signed });
@@ -158,10 +171,12 @@ function announcePending({ pending }: Parts, driver: Driver, { header, map }: Ch
   if (pending.size === 0) return;
   const cursor = new StateCursor(map);
   const pooled = driver.state().pool.jobs;
+  let again = 0;
   for (const [id, signed] of pending) {
     const { submitter, nonce, includeByMs } = signed.job;
     if (includeByMs <= header.timeMs || cursor.usedNonce(submitter, nonce)) pending.delete(id);
-    else if (!pooled.has(id as never)) driver.take({ kind: 'submitted', signed });
+    else if (!pooled.has(id as Hex) && again++ < againCountMax)
+      driver.take({ kind: 'submitted', signed });
   }
 }
 

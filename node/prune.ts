@@ -7,15 +7,20 @@ import { StateCursor } from '../protocol/ledger/state.ts';
 import { digestBytes } from '../protocol/params.ts';
 import { pages } from './pages.ts';
 import type { Bucket, Store, StoreChange } from './ports.ts';
+import { placeKey, submissionOf } from './submissions.ts';
 
 /** Final blocks between two looks. */
 export const pruneStep = 1_024;
 /** Views below the final one of which everything is kept, for whoever looks into a quarrel. */
 const keptViewCount = 8_192;
 
+/** Milliseconds of chain time for which a job that was never ordered is still known. */
+const keptSubmissionMs = 7 * 24 * 3_600_000;
+
 /**
  * Removes votes, certificates, proposals and voted blocks far below the final view, and statements
- * about jobs that have ended. Nothing of it can ever be asked for: a node votes above the final
+ * about jobs that have ended, and submissions that a week ago could be ordered the last time and
+ * were not. Nothing of it can ever be asked for: a node votes above the final
  * view only, and an ended job takes no statement.
  * @returns Entries that were removed.
  */
@@ -49,5 +54,13 @@ export async function prune(store: Store, { header, map }: ChainState): Promise<
       ended.map(([key]) => key),
     );
   }
+  for await (const page of pages(store, 'submission', new Uint8Array(0)))
+    for (const [id, bytes] of page) {
+      const { signed, at } = submissionOf(bytes);
+      const late = signed.job.includeByMs + keptSubmissionMs < header.timeMs;
+      if (!late || cursor.job(id) !== null) continue;
+      await remove('submission', [id]);
+      await remove('ordered', [placeKey(at, id)]);
+    }
   return removed;
 }

@@ -12,7 +12,7 @@ import type { Genesis } from '../protocol/ledger/genesis.ts';
 import type { Header } from '../protocol/ledger/header.ts';
 import type { JobRecord } from '../protocol/ledger/record.ts';
 import { StateCursor } from '../protocol/ledger/state.ts';
-import { listBlobBytesMax, verifyListBlob } from '../protocol/merkle/blob.ts';
+import { listBlobBytesMax, readListStretches } from '../protocol/merkle/blob.ts';
 import { listCid } from '../protocol/merkle/cid.ts';
 import { programBytesMax, valueBytesMax } from '../protocol/params.ts';
 import { ReceiptError } from '../protocol/receipt/error.ts';
@@ -26,6 +26,7 @@ import type { Store } from './ports.ts';
 import { rootWithMerkletreejs } from './prover.ts';
 import { readBlock } from './records.ts';
 import type { Blobs } from './storage/blobs.ts';
+import { unhurried } from './unhurried.ts';
 
 /** What a node lends for issuing. */
 export type ReceiptParts = {
@@ -155,8 +156,10 @@ export async function lanePieces(
     const cid = listCid(claim.laneRoot);
     await fetch(cid, listBlobBytesMax);
     const bytes = await blobs.read(cid);
-    const entries = bytes === null ? null : verifyListBlob(cid, bytes);
-    const leaves: LaneLeaf[] = (entries ?? []).map((entry) => laneLeafCodec.decode(entry));
+    const list = bytes === null ? null : await unhurried(readListStretches(cid, bytes));
+    const leaves: LaneLeaf[] = Array.from({ length: list?.count ?? 0 }, (_, at) =>
+      laneLeafCodec.decode(list!.entry(at)),
+    );
     if (claim.valueCid !== null) await fetch(claim.valueCid, valueBytesMax);
     const value = claim.valueCid === null ? null : await blobs.read(claim.valueCid);
     pieces.push({ leaves, value });

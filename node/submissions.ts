@@ -7,6 +7,7 @@ import { blockItemCodec } from '../protocol/ledger/block.ts';
 import { digestBytes } from '../protocol/params.ts';
 import type { SealedBlock } from '../protocol/replica/wire.ts';
 import type { JobPage, Submission } from './face.ts';
+import { pages } from './pages.ts';
 import type { Store, StoreChange } from './ports.ts';
 
 const states = ['pending', 'cancelled'] as const;
@@ -16,7 +17,7 @@ const entryKinds = { submitted: 0, ordered: 1 } as const;
 const pageCountMax = 1_000;
 
 /** The list key of a job: newest last. */
-function placeKey(ms: number, id: Uint8Array): Uint8Array {
+export function placeKey(ms: number, id: Uint8Array): Uint8Array {
   return concatBytes(uint64(ms), id);
 }
 
@@ -49,7 +50,8 @@ export async function readSubmission(store: Store, id: Uint8Array): Promise<Subm
   return bytes === null ? null : submissionOf(bytes);
 }
 
-function submissionOf(bytes: Uint8Array): Submission {
+/** Reads a row of a submission. */
+export function submissionOf(bytes: Uint8Array): Submission {
   const view = new DataView(bytes.buffer, bytes.byteOffset, 9);
   return {
     state: states[view.getUint8(0)] ?? 'pending',
@@ -61,11 +63,13 @@ function submissionOf(bytes: Uint8Array): Submission {
 /** Submissions since a time of this machine's clock, oldest first. */
 export async function readSubmissionsSince(store: Store, ms: number): Promise<Submission[]> {
   const found: Submission[] = [];
-  for (const [key, value] of await store.range('ordered', { from: uint64(Math.max(0, ms)) })) {
-    if (value[0] !== entryKinds.submitted) continue;
-    const submission = await readSubmission(store, key.subarray(8));
-    if (submission !== null) found.push(submission);
-  }
+  // The jobs of everybody in this time may be millions: they are not held at once.
+  for await (const page of pages(store, 'ordered', uint64(Math.max(0, ms))))
+    for (const [key, value] of page) {
+      if (value[0] !== entryKinds.submitted) continue;
+      const submission = await readSubmission(store, key.subarray(8));
+      if (submission !== null) found.push(submission);
+    }
   return found;
 }
 

@@ -22,14 +22,17 @@ import { type ApiEnv, bytesContent, json, type Route, route } from './route.ts';
 /** Uploads at once: each holds some blocks in memory. Lists are held whole. */
 const uploadCountMax = 16;
 const listCountMax = 2;
+/** Blobs that are fetched from peers for askers at once, and milliseconds that one may take. */
+const fetchCountMax = 4;
+const fetchMsMax = 20_000;
 
 const stored = {
   201: { description: 'It is stored.', content: { 'application/json': blobSchema } },
 };
 
 /** The routes of blobs. */
-export function blobRoutes({ node }: ApiParts): readonly Route[] {
-  const { blobs } = node;
+export function blobRoutes(parts: ApiParts): readonly Route[] {
+  const { blobs } = parts.node;
   const uploads = places(uploadCountMax, 'uploads');
   const lists = places(listCountMax, 'uploads of lists');
   return [
@@ -65,7 +68,7 @@ export function blobRoutes({ node }: ApiParts): readonly Route[] {
           return storedResponse({ cid, bytes: (await blobs.size(cid)) ?? 0 });
         }),
     }),
-    downloadRoute(blobs),
+    downloadRoute(parts),
   ];
 }
 
@@ -102,7 +105,16 @@ function malformedList(): ApiError {
   return new ApiError({ code: 'API_MALFORMED', at: 'body', expected });
 }
 
-function downloadRoute(blobs: Blobs): Route {
+/** Brings a blob from a peer; where none has it, the answer is that it is not here. */
+async function bring({ node, peers }: ApiParts, cid: Cid, gone: AbortSignal): Promise<void> {
+  if (!peers().some(({ connected }) => connected)) return;
+  const signal = AbortSignal.any([gone, AbortSignal.timeout(fetchMsMax)]);
+  await node.fetch(cid, blobBytesMax, signal).catch(() => undefined);
+}
+
+function downloadRoute(parts: ApiParts): Route {
+  const { blobs } = parts.node;
+  const fetches = places(fetchCountMax, 'blobs that are fetched');
   return route({
     method: 'get',
     path: '/v1/blobs/{cid}',
@@ -113,15 +125,18 @@ function downloadRoute(blobs: Blobs): Route {
         .length(cidTextLength, 'a content id')
         .refine((text) => parseCid(text) !== null, 'a content id'),
     }),
+    query: z.strictObject({ fetch: z.enum(['true', 'false']).optional() }),
     headers: z.object({ Range: z.string().optional(), 'If-None-Match': z.string().optional() }),
     answers: {
       200: { description: 'All bytes.', content: bytesContent },
       206: { description: 'The bytes of the range.', content: bytesContent },
       304: { description: 'The bytes that you have: a content id names nothing else.' },
     },
-    problems: [404, 416],
-    handle: async ({ params, request, context }) => {
+    problems: [404, 416, 429],
+    handle: async ({ params, query, request, context }) => {
       const cid = parseCid(params.cid)!;
+      if (query.fetch === 'true' && !(await blobs.has(cid)))
+        await fetches(() => bring(parts, cid, request.signal));
       const size = await blobs.size(cid);
       if (size === null) throw new ApiError({ code: 'API_BLOB_UNKNOWN', cid: params.cid });
       const headers = new Headers({

@@ -143,8 +143,11 @@ export function defineCommand<const A extends Arguments, const O extends Options
         values[name] = resolved(kind, given[index]);
       });
       const options = command.opts();
-      for (const [name, { kind }] of optionSpecs)
-        values[name] = kind === 'flag' ? options[name] === true : resolved(kind, options[name]);
+      for (const [name, { kind }] of optionSpecs) {
+        const none = kind === 'texts' || kind === 'paths' ? [] : undefined;
+        values[name] =
+          kind === 'flag' ? options[name] === true : resolved(kind, options[name] ?? none);
+      }
       invoke({
         run: (context) => spec.run(context, values as Values<A, O>),
         stopMsMax: spec.stopMsMax ?? null,
@@ -161,6 +164,7 @@ const nounSummaries: Readonly<Record<string, string>> = {
   state: 'Look into the state, with proofs.',
   node: 'Run a node, and look after it.',
   genesis: 'Begin a network.',
+  program: 'Write programs of your own: begin, build, check and test them.',
 };
 
 /** The command under which a verb stands: made with its first verb. */
@@ -184,7 +188,6 @@ function optionOf(name: string, spec: OptionSpec): CommanderOption {
   const isList = spec.kind === 'texts' || spec.kind === 'paths';
   const shown = `<${spec.placeholder}${isList ? '...' : ''}>`;
   const option = new CommanderOption(`${flag} ${shown}`, spec.describe);
-  if (isList) option.default([]);
   if (spec.kind === 'integer')
     option.argParser((text) => integer(text, spec.min, spec.max)).default(spec.default);
   if (spec.kind === 'text') {

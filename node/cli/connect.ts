@@ -142,7 +142,10 @@ const shownCountMax = 5;
 export async function findJob(client: Client, text: string, signal: AbortSignal): Promise<string> {
   const prefix = text.toLowerCase();
   if (!/^[0-9a-f]{1,64}$/.test(prefix))
-    throw usageError(`${text} is no job id`, 'Give its 64 hexadecimal digits, or the first few.');
+    throw usageError(
+      `${text === '' ? 'nothing' : text} is no job id`,
+      'Give its 64 hexadecimal digits, or the first few.',
+    );
   if (prefix.length === 64) return prefix;
   const found = new Set<string>();
   for await (const { id } of everyJob(client, signal)) if (id.startsWith(prefix)) found.add(id);

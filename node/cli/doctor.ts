@@ -1,12 +1,14 @@
 /** Look at a node from outside: its answers, its ports, its disk, the lock of its key. */
 import { access, constants, statfs } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { concatBytes, unhex } from '../../protocol/brand.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import type { Client, Finding, Health, Status } from '../client/http.ts';
 import { OperatorError } from '../operator/error.ts';
+import { genesisOf } from '../operator/genesis-file.ts';
 import { lockKey } from '../operator/key-lock.ts';
 import { readKey } from '../operator/keys.ts';
-import { operatorPaths } from '../operator/paths.ts';
+import { type OperatorPaths, operatorPaths } from '../operator/paths.ts';
 import { systemCode } from '../storage/error.ts';
 import { codeEntry } from './codes.ts';
 import { isThisMachine } from './connect.ts';
@@ -196,7 +198,11 @@ async function disk(directory: string): Promise<Finding> {
 async function keyLock(directory: string, status: Status | null): Promise<Finding> {
   try {
     const paths = await operatorPaths(directory);
-    const lock = await lockKey(await readKey(paths, paths.seatKey), directory);
+    const seed = await readKey(paths, paths.seatKey);
+    const network = await networkOf(paths, status);
+    if (network === null)
+      return ok('key lock', 'no network is chosen here yet, so no process signs');
+    const lock = await lockKey(concatBytes(seed, network), directory);
     await lock.release();
     if (status?.seat === undefined || status.seat === null)
       return ok('key lock', 'no process signs with the key of this directory');
@@ -218,6 +224,17 @@ async function keyLock(directory: string, status: Status | null): Promise<Findin
       consequence: 'A node cannot sign with the key of this directory.',
       remedy: entry?.remedy ?? 'Look at the files under keys in the data directory.',
     };
+  }
+}
+
+/** The network for which the key of a directory is locked; null before one is chosen. */
+async function networkOf(paths: OperatorPaths, status: Status | null): Promise<Uint8Array | null> {
+  try {
+    return (await genesisOf(paths, null)).network;
+  } catch (error) {
+    const isMissing = error instanceof OperatorError && error.code === 'GENESIS_NOT_FOUND';
+    if (!isMissing) throw error;
+    return status === null ? null : unhex(status.network);
   }
 }
 

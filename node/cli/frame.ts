@@ -221,15 +221,29 @@ function afterParsing(
 ): number {
   const asked = ['commander.helpDisplayed', 'commander.version'];
   if (error instanceof CommanderError && asked.includes(error.code)) return exitCodes.done;
-  if (error instanceof CommanderError && error.code === 'commander.help') return exitCodes.usage;
+  // Asked for with `help`, or shown on stderr for want of a command.
+  if (error instanceof CommanderError && error.code === 'commander.help')
+    return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   const json = words.includes('--json');
   const output = openOutput({ ...surroundings, ...globals(commander.opts()), json });
   if (!(error instanceof CommanderError)) return report(output, error, false);
   const [message = '', ...rest] = error.message.replace(/^error: /, '').split('\n');
-  const command = words.find((word) => commander.commands.some((one) => one.name() === word));
-  const help = `See: anwansi ${command === undefined ? '' : `${command} `}--help`;
+  const help = `See: anwansi ${commandWords(words, commander)}--help`;
   const hint = [...rest, help].join('\n');
   return report(output, usageError(message, hint), false);
+}
+
+/** The command that `words` name, as far as there is one, such as `job list` and a space. */
+function commandWords(words: readonly string[], commander: CommanderCommand): string {
+  let [at, told] = [commander, ''];
+  for (const word of words) {
+    const next = at.commands.find((one) => one.name() === word);
+    if (next === undefined && word.startsWith('-')) continue;
+    if (next === undefined) break;
+    at = next;
+    told += `${word} `;
+  }
+  return told;
 }
 
 function globals(options: Record<string, unknown>) {

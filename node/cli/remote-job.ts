@@ -23,6 +23,8 @@ import type { Ground } from './run-job.ts';
 export type RemoteValues = {
   readonly keyFile: string | undefined;
   readonly trust: string | undefined;
+  /** Whether the person goes before there is anything to audit. */
+  readonly detach: boolean;
 };
 
 /** The network of a node as the ground of jobs. @throws by what is missing */
@@ -35,7 +37,8 @@ export async function remoteGround(
   const scratch = await scratchFolder(context);
   const gateway = await remoteGateway(client, { scratch, signal });
   const keys = await submitterKeys(gateway.genesis, values.keyFile, context);
-  const trust = await chosenTrust(client, values.trust, context);
+  const tell = values.detach ? () => undefined : context.output.note;
+  const trust = await chosenTrust(client, values.trust, context, tell);
   const executor = await createExecutor({ readable: [scratch], children: 1 });
   context.onExit(() => executor.close());
   return { gateway, executor, scratch, keys, trust };
@@ -76,20 +79,21 @@ async function readSeed(file: string): Promise<Uint8Array> {
   throw new OperatorError({ code: 'KEY_MALFORMED', file, reason });
 }
 
-/** What the person trusts, or what the node says of itself; which of them is said. */
+/** What the person trusts, or what the node says of itself; `tell` is told which of them. */
 export async function chosenTrust(
   client: Client,
   name: string | undefined,
   context: Context,
+  tell: (note: string) => void = context.output.note,
 ): Promise<Trust> {
-  const { output, signal } = context;
+  const { signal } = context;
   if (name !== undefined) {
     const trust = (await readTrust(name, context))!;
-    if (name !== 'dev') output.note(`audited by the trust file ${context.resolvePath(name)}`);
+    if (name !== 'dev') tell(`audited by the trust file ${context.resolvePath(name)}`);
     return trust;
   }
   const trust = parseTrust(await client.trust({ signal }));
-  output.note(
+  tell(
     `audited by the trust file of the node itself, network ${hex(trust.network).slice(0, 12)}: ` +
       'to depend on nobody, give your own with --trust',
   );

@@ -336,7 +336,7 @@ async function* piecesOf(
   cid: Cid,
   asking: Asking | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const request = { path: `v1/blobs/${formatCid(cid)}`, accept: bytesType, ...asking };
+  const request = { path: `v1/blobs/${formatCid(cid)}?fetch=true`, accept: bytesType, ...asking };
   const answer = await transport.again(() => transport.open(request), asking);
   let bytes = 0;
   for await (const piece of answer.chunks()) {

@@ -1,7 +1,7 @@
 /** Finish a job on the client's side: its receipt, audited, and its result. */
 
 import { randomUUID } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CryptoSuite } from '../../protocol/crypto/suite.ts';
 import { admitProgram } from '../../protocol/execution/admit.ts';
@@ -50,6 +50,19 @@ export async function foldWork(
   if (admission.kind === 'rejected') return { kind: 'not-run', because: admission.reason };
   const programPath = join(scratch, `${randomUUID()}.wasm`);
   await writeFile(programPath, work.program);
+  try {
+    return await foldAndRender(work, programPath, executor, signal);
+  } finally {
+    await rm(programPath, { force: true });
+  }
+}
+
+async function foldAndRender(
+  work: NonNullable<Audit['work']>,
+  programPath: string,
+  executor: Executor,
+  signal: AbortSignal,
+): Promise<FoldOutcome> {
   const folded = await executor.fold(programPath, work.values, callMsMax, signal);
   if (folded.kind === 'local') return { kind: 'not-run', because: folded.reason };
   if (folded.kind === 'failed') return { kind: 'unrenderable', step: 'fold', class: folded.class };

@@ -1,10 +1,14 @@
 /** Keep a development network running: all in this process, or a process for each validator. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { concatBytes } from '../../protocol/brand.ts';
 import { networkId } from '../../protocol/ledger/genesis.ts';
+import { devSeatSeed } from '../../protocol/receipt/dev.ts';
 import { type Embedded, startEmbedded } from '../embedded.ts';
 import { configSchema } from './config.ts';
 import { type DevLayout, type DevSeat, listenAddress } from './dev-layout.ts';
+import { OperatorError } from './error.ts';
+import { lockKey } from './key-lock.ts';
 import type { Log } from './log.ts';
 import { nothingOpened } from './opened.ts';
 import { servers } from './servers.ts';
@@ -24,6 +28,12 @@ export async function startDevTogether(layout: DevLayout, log: Log): Promise<Dev
   const { root: directory, genesis, seats } = layout;
   const opened = nothingOpened();
   try {
+    // As each would be locked by a process of its own: no copy of a directory signs beside us.
+    for (const { seat, directory: own } of seats) {
+      const seed = concatBytes(devSeatSeed(seat), networkId(genesis));
+      const lock = await lockKey(seed, own);
+      opened.add('the lock of a key', () => lock.release());
+    }
     const network: Embedded = await startEmbedded({
       seats: seats.length,
       faulty: 0,
@@ -111,6 +121,7 @@ function keepRunning({ seat, directory }: DevSeat, genesisFile: string, log: Log
   let child: ChildProcess | null = null;
   let timer: NodeJS.Timeout | null = null;
   let waitMs = againMs.first;
+  let last = 'it said nothing';
   const patience = setTimeout(
     () => reject(new Error(`seat ${seat} was not ready within ${readyMsMax / 1_000} s`)),
     readyMsMax,
@@ -137,15 +148,20 @@ function keepRunning({ seat, directory }: DevSeat, genesisFile: string, log: Log
       resolve();
     });
     started.stderr!.setEncoding('utf8').on('data', (text: string) => {
-      for (const line of text.split('\n')) if (line !== '') log.debug({ seat }, line);
+      for (const line of text.split('\n')) {
+        if (line.startsWith('error ')) last = line.slice('error '.length);
+        if (line !== '') log.debug({ seat }, line);
+      }
     });
     started.once('exit', (code, signal) => {
       child = null;
       if (stopping) return;
       // A refusal will be the same next time: whoever waits is told at once.
-      if (code !== null && code !== 0) reject(new Error(`seat ${seat} ended with code ${code}`));
+      if (code !== null && code !== 0)
+        reject(new OperatorError({ code: 'DEV_SEAT_ENDED', seat, exitCode: code, reason: last }));
       if (Date.now() - startedAt > againMs.good) waitMs = againMs.first;
-      log.warn({ seat, code, signal, againInMs: waitMs }, 'a validator ended');
+      const because = last;
+      log.warn({ seat, code, signal, because, againInMs: waitMs }, 'a validator ended');
       timer = setTimeout(start, waitMs);
       waitMs = Math.min(2 * waitMs, againMs.most);
     });

@@ -23,6 +23,7 @@ export type OperatorErrorDetail = Readonly<
   | { code: 'GENESIS_SEATS'; seats: number; min: number; max: number }
   | { code: 'GENESIS_ACCOUNT'; account: string; reason: string }
   | { code: 'GENESIS_PARAMETERS'; reason: string }
+  | { code: 'DEV_SEAT_ENDED'; seat: number; exitCode: number; reason: string }
   | { code: 'DEV_OTHER_NETWORK'; file: string; found: number; wanted: number }
   | { code: 'NODE_STOP_TIMEOUT'; part: string; ms: number }
 >;
@@ -110,6 +111,8 @@ function describeNetwork(detail: NetworkDetail): string {
       return `account ${detail.account}: ${detail.reason}`;
     case 'GENESIS_PARAMETERS':
       return detail.reason;
+    case 'DEV_SEAT_ENDED':
+      return `the validator of seat ${detail.seat} did not start: ${detail.reason}`;
     case 'DEV_OTHER_NETWORK':
       return (
         `${detail.file} is of a network with ${detail.found} seats, where a development network ` +

@@ -16,7 +16,14 @@ export async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: folderMode });
   } catch (cause) {
-    throw unusable(path, cause);
+    // On a disk that is read-only, making all parents fails as if one were missing.
+    throw unusable(
+      path,
+      await mkdir(path).then(
+        () => cause,
+        (plain: unknown) => plain,
+      ),
+    );
   }
 }
 

@@ -33,21 +33,34 @@ export function openChecks(): BlobChecks {
   const checked = recent<string>(checkedCountMax);
   const manifests = recent<Uint8Array>(manifestCountMax);
 
-  const remember = async (cid: Cid, path: string): Promise<FinishedBlob | null> => {
-    const finished = await nameFile(cid, path);
-    if (finished !== null && finished.manifest !== null) manifests.set(path, finished.manifest);
-    return finished;
+  const naming = new Map<string, Promise<FinishedBlob | null>>();
+
+  // Many may ask for a long blob at once: it is read for all of them together.
+  const remember = (cid: Cid, path: string, state: string): Promise<FinishedBlob | null> => {
+    const key = `${path} ${state}`;
+    const begun = naming.get(key);
+    if (begun !== undefined) return begun;
+    const named = nameFile(cid, path)
+      .then((finished) => {
+        if (finished !== null && finished.manifest !== null) manifests.set(path, finished.manifest);
+        return finished;
+      })
+      .finally(() => naming.delete(key));
+    naming.set(key, named);
+    return named;
   };
+  const stateOf = async (path: string): Promise<string> =>
+    identity(await stat(path, { bigint: true }));
   return {
     holds: async (cid, path) => {
-      const state = identity(await stat(path, { bigint: true }));
+      const state = await stateOf(path);
       if (checked.get(path) === state) return true;
-      const finished = await remember(cid, path);
+      const finished = await remember(cid, path, state);
       if (finished !== null) checked.set(path, state);
       return finished !== null;
     },
     manifest: async (cid, path) =>
-      manifests.get(path) ?? (await remember(cid, path))?.manifest ?? null,
+      manifests.get(path) ?? (await remember(cid, path, await stateOf(path)))?.manifest ?? null,
   };
 }
 

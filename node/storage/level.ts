@@ -105,6 +105,9 @@ type Waiting = {
 function writer(database: Database, directory: string) {
   let waiting: Waiting[] = [];
   let running: Promise<void> | null = null;
+  // After a write that failed the log on disk may end inside a record, and what is written behind
+  // that is lost at the next start, flushed or not: nothing more is written.
+  let broken: StorageError | null = null;
 
   const run = async (): Promise<void> => {
     while (waiting.length > 0) {
@@ -112,16 +115,22 @@ function writer(database: Database, directory: string) {
       waiting = [];
       const operations = group.flatMap(({ changes }) => changes.map(operation));
       try {
+        if (broken !== null) throw broken;
         await database.batch(operations, { sync: group.some(({ durable }) => durable) });
         for (const { done } of group) done();
       } catch (error) {
-        for (const { failed } of group) failed(failure('write', directory, error));
+        broken ??= failure('write', directory, error);
+        for (const { failed } of group) failed(broken);
       }
     }
     running = null;
   };
   const add = (changes: readonly StoreChange[], durable: boolean): Promise<void> =>
     new Promise((done, failed) => {
+      if (broken !== null) {
+        failed(broken);
+        return;
+      }
       // Their bytes are the caller's again at once.
       const copies = changes.map((change) => ({
         ...change,

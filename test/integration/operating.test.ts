@@ -108,6 +108,22 @@ describe('the walk-through', () => {
 });
 
 test(
+  'what was put on one machine is got from another',
+  async () => {
+    const step = steps.find(({ line }) => line.includes('data put'))!;
+    const cid = /\b(b[a-z2-7]{58})\b/.exec(Buffer.from(outcomes.get(step)!.out).toString())?.[1];
+    const words = ['data', 'get', cid!, '--out', 'got.json'];
+    const ended = await anwansi(words, options('a'));
+    expect(ended.exitCode, ended.err).toBe(0);
+    const [got, put] = ['a/got.json', 'b/trust.json'].map((file) =>
+      readFileSync(join(place.directory, file)),
+    );
+    expect(got).toEqual(put);
+  },
+  msMax,
+);
+
+test(
   'a newcomer joins from the printed line alone',
   async () => {
     const { child } = nodes[0]!;

@@ -10,7 +10,8 @@ import { type ProgressView, progressLine, renderProgress } from '../../node/cli/
 import { StorageError } from '../../node/storage/error.ts';
 import { runWords, type World } from '../support/command-line.ts';
 
-const run = (words: string[], world: World = {}) => runWords([echo, fail, hold], words, world);
+const run = (words: string[], world: World = {}) =>
+  runWords([echo, fail, hold, thingMake], words, world);
 
 const echo = defineCommand({
   name: 'echo',
@@ -83,6 +84,17 @@ const hold = defineCommand({
   },
 });
 
+const thingMake = defineCommand({
+  name: 'thing make',
+  summary: 'Make a thing.',
+  examples: [],
+  options: { part: { kind: 'paths', placeholder: 'FILE', describe: 'Its parts.' } },
+  run: async ({ output }, { part }) => {
+    output.result({ part }, part.join());
+    return undefined;
+  },
+});
+
 describe('a command line', () => {
   test('puts the result on stdout and everything else on stderr', async () => {
     const { exitCode, out, err } = await run(['echo', 'a']);
@@ -146,6 +158,8 @@ describe('a command line', () => {
     [['echo', 'a', '--count', '1.5'], 'Expected a whole number from 1 to 9.', ''],
     [['echo', 'a', '--mode', 'three'], 'Allowed choices are one, two.', ''],
     [['fail', 'a', 'b'], 'too many arguments', ''],
+    [['thing', 'make', '--lodu'], "unknown option '--lodu'", 'See: anwansi thing make --help'],
+    [['thing', 'mkae'], "unknown command 'mkae'", 'See: anwansi thing --help'],
   ])('refuses %j with exit code 2', async (words, message, hint) => {
     const { exitCode, out, err } = await run(words);
     expect(exitCode).toBe(2);
@@ -153,6 +167,13 @@ describe('a command line', () => {
     expect(err).toMatch(/^error USAGE /);
     expect(err).toContain(message);
     expect(err).toContain(hint);
+  });
+
+  test('gives a list that was not given as an empty one, and says nothing of that in its help', async () => {
+    expect((await run(['thing', 'make', '--json'])).document.data).toEqual({ part: [] });
+    const given = await run(['thing', 'make', '--part', 'a', '/b', '--json']);
+    expect(given.document.data).toEqual({ part: ['/home/me/a', '/b'] });
+    expect((await run(['thing', 'make', '--help'])).out).not.toContain('default');
   });
 
   test('shows help with examples and exit codes, and its version', async () => {
@@ -164,6 +185,8 @@ describe('a command line', () => {
     const one = await run(['echo', '--help']);
     expect(one.out).toContain('anwansi echo a.txt\n      An example of it.');
     expect(one.out).toContain('--out-file <FILE>');
+    expect(await run(['help', 'echo']), 'asked for in words').toEqual(one);
+    expect(await run(['thing'])).toMatchObject({ exitCode: 2, out: '' });
     expect(await run(['--version'])).toMatchObject({ exitCode: 0, out: '1.2.3\n' });
     expect(await run([])).toMatchObject({ exitCode: 2, out: '' });
   });

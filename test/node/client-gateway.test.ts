@@ -33,8 +33,11 @@ import { settleReceipt } from '../../node/client/settle.ts';
 import { nativeKeys, nativeSuite } from '../../node/crypto.ts';
 import { createExecutor } from '../../node/executor/pool.ts';
 import type { AnwansiNode } from '../../node/face.ts';
+import { lockKey } from '../../node/operator/key-lock.ts';
+import { makeKeys, readKey } from '../../node/operator/keys.ts';
+import { operatorPaths } from '../../node/operator/paths.ts';
 import type { Executor } from '../../node/ports.ts';
-import { hex } from '../../protocol/brand.ts';
+import { concatBytes, hex } from '../../protocol/brand.ts';
 import { cutInput } from '../../protocol/execution/cut.ts';
 import { genesisCodec } from '../../protocol/ledger/genesis.ts';
 import { blobCid, listBlob } from '../../protocol/merkle/blob.ts';
@@ -224,6 +227,7 @@ describe('commands', () => {
     const attach = `anwansi job watch ${job} --api ${api.address}`;
     expect(detached.document.data).toEqual({ job, state: 'pending', attach });
     expect(detached.err).toContain(attach);
+    expect(detached.err, 'nothing was audited').not.toContain('audited');
     const watched = await words(`job watch ${job.slice(0, 10)}`);
     expect(watched.exitCode, watched.err).toBe(0);
     expect(watched.out).toMatch(new RegExp(`^job +${job}\nstate +settled\n`));
@@ -352,5 +356,30 @@ describe('commands', () => {
     expect(nobody.exitCode).toBe(6);
     for (const part of ['FAIL  api', 'FAIL  disk', 'so ', 'do '])
       expect(nobody.out).toContain(part);
+  });
+
+  test('node doctor sees who holds the key of a data directory, in its network alone', async () => {
+    const directory = join(scratch, 'seat');
+    const paths = await operatorPaths(directory);
+    await makeKeys(paths);
+    const { genesis, network } = nodes[0]!.rules;
+    const keyLock = async () => {
+      const { document } = await words(`node doctor --json --data-dir ${directory}`);
+      return document.data.findings.find(({ name }: { name: string }) => name === 'key lock');
+    };
+    const seed = await readKey(paths, paths.seatKey);
+    for (const adopted of [false, true]) {
+      if (adopted) writeFileSync(paths.genesis, genesisCodec.encode(genesis));
+      const lock = await lockKey(concatBytes(seed, network), directory);
+      expect(await keyLock()).toMatchObject({
+        state: 'ok',
+        cause: expect.stringContaining(`process ${process.pid} signs`),
+      });
+      await lock.release();
+      expect(await keyLock()).toMatchObject({ state: 'warning' });
+      const elsewhere = await lockKey(concatBytes(seed, new Uint8Array(32)), directory);
+      expect(await keyLock()).toMatchObject({ state: 'warning' });
+      await elsewhere.release();
+    }
   });
 });

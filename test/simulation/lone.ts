@@ -29,6 +29,7 @@ import { ballotCodec, type SealedBlock, type SyncResponse } from '../../protocol
 import { beaconInput, nextBeacon } from '../../protocol/sampling/beacon.ts';
 import { specLines } from '../support/lines.ts';
 import { type SimulatedNetwork, simulatedNetwork } from './network.ts';
+import type { Machine } from './world.ts';
 
 installSha256(nativeSha256);
 
@@ -151,7 +152,12 @@ export type Lone = {
 
 export function lone(
   { network, certificate }: Laboratory,
-  { seat = 0 as number | null, kept = {} as Partial<Kept>, startMs = network.startMs } = {},
+  {
+    seat = 0 as number | null,
+    kept = {} as Partial<Kept>,
+    startMs = network.startMs,
+    machine = { boot, step } as Pick<Machine, 'boot' | 'step'>,
+  } = {},
 ): Lone {
   let now = startMs;
   const setup = {
@@ -162,10 +168,10 @@ export function lone(
     retryMs: 300,
     standstillMs: 3_000,
   };
-  const { state: first, effects: booted } = boot(setup, { ...nothingKept, ...kept }, now);
+  const { state: first, effects: booted } = machine.boot(setup, { ...nothingKept, ...kept }, now);
   let state = first;
   const feed = (happening: Happening): readonly Effect[] => {
-    const stepped = step(state, { ...happening, now } as Input);
+    const stepped = machine.step(state, { ...happening, now } as Input);
     state = stepped.state;
     return stepped.effects;
   };

@@ -79,7 +79,7 @@ export const apiCodes = [
       'API_TOKEN_FILE',
       'The token file cannot be used.',
       'It cannot be read, others may read it, or its token is too short.',
-      'Make it with `umask 077; head -c 32 /dev/urandom | base64 > FILE`.',
+      'Name the api-token of the node’s data directory, or make one for both: `umask 077; head -c 32 /dev/urandom | base64 > FILE`.',
     ],
     [
       'API_LISTEN',
@@ -119,7 +119,7 @@ export const apiCodes = [
       'API_JOB_NOT_ENDED',
       'The job has no result yet.',
       'It is not final; the message says what it waits for.',
-      'Follow its events, and ask again when it has ended.',
+      'Follow it with `anwansi job watch`, and ask again when it has ended.',
     ],
   ]),
   ...entries(6, [

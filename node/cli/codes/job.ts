@@ -60,8 +60,8 @@ export const jobCodes = [
     [
       'NOT_INCLUDED',
       'No block took the job before its time was over.',
-      'The network was slow or full, or did not hear of it.',
-      'Submit it again; the old one can never be ordered any more.',
+      'The network was slow or full, did not hear of it, or the account cannot pay for it.',
+      'See that the account has tokens, and submit it again; the old one never runs any more.',
     ],
   ]),
   ...entries(6, [

@@ -51,7 +51,7 @@ export const networkCodes = [
       'NETWORK_LISTEN',
       'The node cannot listen on its addresses.',
       'Another process holds the port, or the address is not this machine’s.',
-      'Choose another address, or stop what holds it.',
+      'Choose another address (--listen; with `dev`, --api-port), or stop what holds it.',
     ],
     [
       'NETWORK_ADDRESS',

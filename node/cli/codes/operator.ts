@@ -134,6 +134,14 @@ export const operatorCodes = [
       'Set XDG_RUNTIME_DIR to a folder that is yours alone.',
     ],
   ]),
+  ...entries(7, [
+    [
+      'DEV_SEAT_ENDED',
+      'A validator’s process of the development network ended before it was ready.',
+      'The message has its own words; most often the same network runs already.',
+      'Stop the other one, or name another folder with --data-dir.',
+    ],
+  ]),
   ...entries(2, [
     [
       'DEV_OTHER_NETWORK',

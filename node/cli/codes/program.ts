@@ -115,7 +115,7 @@ export const programCodes = [
       'COUNT_FAILED',
       'The program could not make items from its parameters.',
       'The parameters are not what it expects, or it is at fault.',
-      'Check --params against the program’s description.',
+      'Check --params; docs/programs.md says what the programs that come along expect.',
     ],
   ]),
   ...entries(3, [

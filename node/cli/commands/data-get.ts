@@ -17,7 +17,7 @@ export const dataGet = defineCommand({
   arguments: { cid: { kind: 'text', describe: 'Content id, as `data put` prints it.' } },
   options: {
     ...nodeOptions,
-    out: { kind: 'path', placeholder: 'FILE', describe: 'Where the bytes go.' },
+    out: { kind: 'path', placeholder: 'FILE', describe: 'Where the bytes go; must be given.' },
   },
   run: (context, values) =>
     askNode(values, context, async (client) => {

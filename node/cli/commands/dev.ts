@@ -40,7 +40,8 @@ export const dev = defineCommand({
     apiPort: {
       kind: 'integer',
       placeholder: 'PORT',
-      describe: 'Port of the API of validator 0; validator i has PORT + 10 i; 0 for free ones.',
+      describe:
+        'API port of validator 0, its peers two below; validator i has 10 i more; 0 for free ones.',
       min: 0,
       max: 65_000,
       default: 26_922,

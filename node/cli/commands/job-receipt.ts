@@ -12,7 +12,7 @@ export const jobReceipt = defineCommand({
   arguments: { job: { kind: 'text', describe: 'Id of the job, or its first digits.' } },
   options: {
     ...nodeOptions,
-    out: { kind: 'path', placeholder: 'FILE', describe: 'Where the receipt goes.' },
+    out: { kind: 'path', placeholder: 'FILE', describe: 'Where the receipt goes; must be given.' },
     trust: {
       kind: 'text',
       placeholder: 'FILE|dev',

@@ -16,7 +16,11 @@ export const jobResult = defineCommand({
   arguments: { job: { kind: 'text', describe: 'Id of the job, or its first digits.' } },
   options: {
     ...nodeOptions,
-    out: { kind: 'path', placeholder: 'FILE', describe: 'Where the result goes.' },
+    out: {
+      kind: 'path',
+      placeholder: 'FILE',
+      describe: 'Where the result goes, instead of stdout.',
+    },
     trust: {
       kind: 'text',
       placeholder: 'FILE|dev',

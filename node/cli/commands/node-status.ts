@@ -26,7 +26,7 @@ function statusLines(status: Status, url: string): readonly string[] {
   const missing = Array.from({ length: Math.min(seats, 4_096) }, (_, index) => index).filter(
     (index) => !heard.includes(index),
   );
-  const silent = missing.length === 0 ? '' : `, not ${missing.slice(0, 16).join(', ')}`;
+  const silent = missing.length === 0 ? '' : `, missing ${missing.slice(0, 16).join(', ')}`;
   return [
     `node      ${url}, ${plainText(status.software, 60)}`,
     `network   ${status.network}`,

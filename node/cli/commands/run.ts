@@ -101,7 +101,11 @@ const options = {
     placeholder: 'FILE',
     describe: 'Where the result goes, instead of stdout.',
   },
-  receipt: { kind: 'path', placeholder: 'FILE', describe: 'Where the receipt goes.' },
+  receipt: {
+    kind: 'path',
+    placeholder: 'FILE',
+    describe: 'Where the receipt goes; PROGRAM-ID.receipt in this directory unless given.',
+  },
 } as const;
 
 /** How a command gets the network that was asked for. */

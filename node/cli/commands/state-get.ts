@@ -20,7 +20,10 @@ export const stateGet = defineCommand({
     ],
   ],
   arguments: {
-    key: { kind: 'text', describe: 'job/HEX, account/HEX, seat/N, lane/HEX/N, or plain hex.' },
+    key: {
+      kind: 'text',
+      describe: 'job/HEX, account/HEX, seat/N, lane/HEX/N, recent/N, open, ordered, or plain hex.',
+    },
   },
   options: {
     ...nodeOptions,
