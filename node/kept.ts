@@ -29,13 +29,19 @@ import { StorageError } from './storage/error.ts';
 /**
  * Everything that a replica must know to go on. What was written together is read together: a
  * store that does not fit its own final header is damaged, and nothing is signed on it.
- * @throws StorageError STORE_CORRUPT
+ * @param seat - Whose votes they must be, if that is known; null for an observer, who has none.
+ * @throws StorageError STORE_CORRUPT, STORE_OTHER_SEAT
  */
-export async function readKept(store: Store, directory: string): Promise<Kept> {
+export async function readKept(
+  store: Store,
+  directory: string,
+  seat?: number | null,
+): Promise<Kept> {
   const damaged = (): never => {
     throw new StorageError({ code: 'STORE_CORRUPT', directory });
   };
   try {
+    if (seat !== undefined) await refuseOtherSeat(store, directory, seat);
     const top = await readFinal(store);
     if (top === 'damaged') return damaged();
     const view = top === null ? 0 : top.final.header.view;
@@ -53,6 +59,18 @@ export async function readKept(store: Store, directory: string): Promise<Kept> {
     if (error instanceof StorageError) throw error;
     throw new StorageError({ code: 'STORE_CORRUPT', directory }, { cause: error });
   }
+}
+
+/** A seat that is started without its own votes could vote twice. @throws STORE_OTHER_SEAT */
+async function refuseOtherSeat(
+  store: Store,
+  directory: string,
+  expected: number | null,
+): Promise<void> {
+  const [last] = await store.range('vote', { reverse: true, limit: 1 });
+  const found = last === undefined ? expected : voteCodec.decode(last[1]).seat;
+  if (found !== null && found !== expected)
+    throw new StorageError({ code: 'STORE_OTHER_SEAT', directory, found, expected });
 }
 
 type Final = { readonly final: ChainState; readonly finalCertificate: Certificate };

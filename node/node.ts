@@ -64,7 +64,7 @@ export async function startNode(options: NodeOptions): Promise<AnwansiNode> {
 async function startParts(parts: Parts): Promise<AnwansiNode> {
   const { options, rules, store, blobs, network } = parts;
   const { seat, keys } = options;
-  const kept = await readKept(store, storeDirectoryOf(options.directory));
+  const kept = await readKept(store, storeDirectoryOf(options.directory), seat);
   const genesis = genesisChain(rules);
   const duties = startDuties({
     lane: (duty) => laneParts(parts, duty),

@@ -65,6 +65,7 @@ export const buckets = {
   ordered: 14,
   duty: 15,
   log: 16,
+  batch: 17,
 } as const;
 export type Bucket = keyof typeof buckets;
 

@@ -8,6 +8,7 @@ export type StorageErrorDetail = Readonly<
   | { code: 'STORE_CORRUPT'; directory: string }
   | { code: 'STORE_NO_SPACE'; directory: string }
   | { code: 'STORE_FAILED'; directory: string; action: 'open' | 'read' | 'write' | 'close' }
+  | { code: 'STORE_OTHER_SEAT'; directory: string; found: number; expected: number | null }
   | { code: 'STORE_CLOSED' }
   | { code: 'BLOB_CORRUPT'; cid: string; path: string }
   | { code: 'BLOB_MISMATCH'; cid: string }
@@ -48,6 +49,13 @@ function describe(detail: StorageErrorDetail): string {
       return `no space left for ${detail.directory}; free some and start again`;
     case 'STORE_FAILED':
       return `could not ${detail.action} ${detail.directory}; check the disk and its permissions`;
+    case 'STORE_OTHER_SEAT': {
+      const who = detail.expected === null ? 'an observer' : `seat ${detail.expected}`;
+      return (
+        `${detail.directory} holds votes of seat ${detail.found} and is started as ${who}; ` +
+        'use the data directory of this key, and never another one’s'
+      );
+    }
     case 'STORE_CLOSED':
       return 'the store is closed: a part of the node outlived its store';
     case 'BLOB_CORRUPT':

@@ -152,3 +152,14 @@ test.each([
   expect((await readKept(mended, directory)).final).not.toBeNull();
   await mended.close();
 });
+
+test('the directory of another seat, or of a seat for an observer, is refused by name', async () => {
+  const directory = machines.directoryOf(1);
+  const store = await openStore(1);
+  for (const seat of [2, null])
+    await expect(readKept(store, directory, seat)).rejects.toMatchObject({
+      detail: { code: 'STORE_OTHER_SEAT', found: 1, expected: seat },
+    });
+  expect((await readKept(store, directory, 1)).final).not.toBeNull();
+  await store.close();
+});

@@ -18,6 +18,12 @@ export const diskCodes = [
   ]),
   ...entries(7, [
     [
+      'STORE_OTHER_SEAT',
+      'The data directory holds the votes of another seat.',
+      'A directory was copied, or its key was replaced: a seat that lacks its own votes could vote twice.',
+      'Start each key on its own data directory; an observer on an empty one.',
+    ],
+    [
       'STORE_LOCKED',
       'Another process has the data directory open.',
       'One process at a time: two could sign two different votes with one key.',
