@@ -19,6 +19,10 @@ import { nodeInit } from './cli/commands/node-init.ts';
 import { nodePeers } from './cli/commands/node-peers.ts';
 import { nodeStart } from './cli/commands/node-start.ts';
 import { nodeStatus } from './cli/commands/node-status.ts';
+import { programBuild } from './cli/commands/program-build.ts';
+import { programCheck } from './cli/commands/program-check.ts';
+import { programNew } from './cli/commands/program-new.ts';
+import { programTest } from './cli/commands/program-test.ts';
 import { quote } from './cli/commands/quote.ts';
 import { run } from './cli/commands/run.ts';
 import { stateGet } from './cli/commands/state-get.ts';
@@ -43,6 +47,10 @@ const commands = [
   explain,
   demo,
   dev,
+  programNew,
+  programBuild,
+  programCheck,
+  programTest,
   nodeInit,
   nodeStart,
   genesisNew,

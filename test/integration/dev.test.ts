@@ -74,7 +74,12 @@ test(
         place,
       },
     );
-    expect(documentOf(shown).data, shown.err).toMatchObject({ id: job, state: 'settled' });
+    const listed = await anwansi(['job', 'list', '--api', second.ready.api], { place });
+    const seen = `${JSON.stringify([first.ready, second.ready])}\n${Buffer.from(listed.out)}`;
+    expect(documentOf(shown).data, `${shown.err}\n${seen}`).toMatchObject({
+      id: job,
+      state: 'settled',
+    });
     await runPrimes(second.ready);
     second.child.kill('SIGINT');
     const { exitCode, err } = await second.ended;

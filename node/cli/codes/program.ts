@@ -196,4 +196,92 @@ export const programCodes = [
       'Check limits on processes and memory; the cause is in the message with -v.',
     ],
   ]),
+  ...entries(4, [
+    [
+      'LAW_COMMUTATIVE',
+      'The program is refuted: combine(a, b) and combine(b, a) differ.',
+      'It keeps the first, appends, or subtracts: what it gives depends on the order.',
+      'Let both sides count alike: add, take the larger, merge what is sorted.',
+    ],
+    [
+      'LAW_ASSOCIATIVE',
+      'The program is refuted: how its values are bracketed changes the result.',
+      'It adds floats, averages averages, saturates, or cuts to a size while it combines.',
+      'Add integers or fixed point, carry sum and count, widen, and cut only in anw_render.',
+    ],
+    [
+      'LAW_IDENTITY',
+      'Combining with the empty value changed a value.',
+      'The host sees to this law: the node is at fault.',
+      'Report it, with the line that repeats the check.',
+    ],
+    [
+      'LAW_CANONICAL',
+      'The program is refuted: the same values come to different bytes in another order.',
+      'A value can be written in several ways.',
+      'Write it in one way only: keys sorted, no duplicates, no bytes that nobody set.',
+    ],
+    [
+      'LAW_ORDER',
+      'The program is refuted: its items come to different bytes in another order.',
+      'What combine gives depends on when or where a value came.',
+      'Let it depend on what the values are; carry a position where order matters.',
+    ],
+    [
+      'LAW_REPLAY',
+      'The program is refuted: the same item gave different bytes.',
+      'It reads memory that nobody wrote, or shows the payload of a NaN.',
+      'Read only what was given, and keep floats out of values.',
+    ],
+  ]),
+  ...entries(5, [
+    [
+      'LAWS_UNTESTED',
+      'It cannot be told whether the laws hold: they could not be tested.',
+      'No item gave a value that could be combined, or this machine could not run the program.',
+      'Give an input of the kind it works on, and its parameters; export anw_sample.',
+    ],
+  ]),
+  ...entries(8, [
+    [
+      'PROGRAM_BUILD_FAILED',
+      'The program could not be built.',
+      'Its compiler refused the source for the reasons in the message.',
+      'Correct the source.',
+    ],
+  ]),
+  ...entries(3, [
+    [
+      'PROGRAM_NO_TESTS',
+      'The program has no tests.',
+      'Its folder tests/ has no file NAME.expected.',
+      'Write one, and NAME.input or NAME.json with what goes in.',
+    ],
+    [
+      'PROGRAM_NOT_BUILT',
+      'The program was not built yet.',
+      'Its folder has a source, but no .wasm file.',
+      'Run `anwansi program build` first.',
+    ],
+  ]),
+  ...entries(2, [
+    [
+      'PROGRAM_PROJECT',
+      'The folder is not that of a program.',
+      'Its program.json is missing or wrong, or its name cannot be one.',
+      'Begin one with `anwansi program new`; the message says what is wrong.',
+    ],
+    [
+      'PROGRAM_EXISTS',
+      'There is something under that name already.',
+      'A new program needs a new folder.',
+      'Pick another name, or remove what is there.',
+    ],
+    [
+      'PROGRAM_TOOL_MISSING',
+      'A compiler is missing on this machine.',
+      'AssemblyScript comes by npm, C needs clang and lld.',
+      'Install what the message names; to run programs, neither is needed.',
+    ],
+  ]),
 ];

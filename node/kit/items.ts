@@ -1,0 +1,86 @@
+/** Bring the items of a job to files that a sandbox may read, without a network. */
+import { createReadStream } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Cutter } from '../../protocol/execution/cut.ts';
+import { itemCountMax } from '../../protocol/params.ts';
+import { ClientError } from '../client/error.ts';
+import { checkInput } from '../client/input.ts';
+import type { Program } from '../client/program.ts';
+import type { Executor, ItemSource } from '../ports.ts';
+
+/** A program in a folder that its sandbox can read, and what its job is about. */
+export type Ground = {
+  readonly program: Program;
+  readonly programPath: string;
+  readonly parameters: Uint8Array;
+  /** Folder of our own, readable by the executor. */
+  readonly scratch: string;
+  readonly executor: Executor;
+  /** Milliseconds of one call. */
+  readonly wallMs: number;
+  readonly signal: AbortSignal;
+};
+
+export type Items = {
+  readonly count: number;
+  readonly source: (index: number) => ItemSource;
+  /** Bytes of an item that lies in a file; null for one that the program makes. */
+  readonly bytes: (index: number) => Promise<Uint8Array | null>;
+};
+
+const noItems: Items = {
+  count: 0,
+  source: (index) => ({ kind: 'generated', index }),
+  bytes: async () => null,
+};
+
+/**
+ * The items of a job: cut from its input, or counted from its parameters. None where a program
+ * works on an input and none is given.
+ * @throws ClientError as `anwansi run` does.
+ */
+export async function openItems(ground: Ground, inputPath: string | null): Promise<Items> {
+  const { program } = ground;
+  if (program.exports.generates) {
+    if (inputPath !== null)
+      throw new ClientError({ code: 'INPUT_NEEDLESS', program: program.name });
+    return { ...noItems, count: await countItems(ground) };
+  }
+  return inputPath === null ? noItems : cutFile(ground, inputPath);
+}
+
+async function countItems(ground: Ground): Promise<number> {
+  const { executor, programPath, parameters, wallMs, signal } = ground;
+  const counted = await executor.count(programPath, parameters, wallMs, signal);
+  if (counted.kind !== 'ok')
+    throw new ClientError({ code: 'COUNT_FAILED', reason: counted.reason });
+  const { buffer, byteOffset } = counted.value;
+  const items = new DataView(buffer, byteOffset, 8).getBigUint64(0);
+  if (items < 1n || items > BigInt(itemCountMax))
+    throw new ClientError({
+      code: 'COUNT_OUT_OF_RANGE',
+      items: String(items),
+      itemsMax: itemCountMax,
+    });
+  return Number(items);
+}
+
+async function cutFile({ program, scratch, signal }: Ground, inputPath: string): Promise<Items> {
+  await checkInput(inputPath);
+  const cutter = new Cutter(program.manifest.cut);
+  let count = 0;
+  const fileOf = (index: number): string => join(scratch, `item-${index}`);
+  const keep = async (items: readonly Uint8Array[]): Promise<void> => {
+    for (const item of items) await writeFile(fileOf(count++), item);
+  };
+  const chunks = createReadStream(inputPath, { highWaterMark: 1024 * 1024, signal });
+  for await (const chunk of chunks) await keep(cutter.push(chunk as Uint8Array));
+  await keep(cutter.finish());
+  if (count === 0) throw new ClientError({ code: 'INPUT_EMPTY', path: inputPath });
+  return {
+    count,
+    source: (index) => ({ kind: 'file', path: fileOf(index) }),
+    bytes: async (index) => new Uint8Array(await readFile(fileOf(index))),
+  };
+}

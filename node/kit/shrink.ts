@@ -1,0 +1,72 @@
+/** Make a broken statement as small as it can be while it stays broken. */
+import type { CutRule } from '../../protocol/execution/manifest.ts';
+import { plainStatements, type Statement, withoutOperand } from './law.ts';
+import { type ItemBytes, simplerOrigins } from './origin.ts';
+
+/** Statements one step smaller, the smallest first. */
+export function smallerStatements(
+  statement: Statement,
+  cut: CutRule,
+  itemBytes: ItemBytes,
+): Statement[] {
+  const { operands } = statement;
+  const fewer = operands.flatMap((_, place) => {
+    const smaller = operands.length > 2 ? withoutOperand(statement, place) : null;
+    return smaller === null ? [] : [smaller];
+  });
+  const simpler = operands.flatMap((operand, place) =>
+    simplerOrigins(operand, cut, itemBytes).map((origin) => ({
+      ...statement,
+      operands: operands.with(place, origin),
+    })),
+  );
+  return [
+    ...plainStatements(statement),
+    ...fewer,
+    ...simpler,
+    ...bothSimpler(statement, cut, itemBytes),
+  ];
+}
+
+/** Two operands made simpler in the same way: what is broken may be that they are alike. */
+function bothSimpler(statement: Statement, cut: CutRule, itemBytes: ItemBytes): Statement[] {
+  const { operands } = statement;
+  const ways = operands.map((operand) => simplerOrigins(operand, cut, itemBytes).slice(0, 32));
+  return operands.flatMap((_, a) =>
+    operands.slice(0, a).flatMap((__, b) =>
+      ways[a]!.slice(0, ways[b]!.length).map((way, at) => ({
+        ...statement,
+        operands: operands.with(a, way).with(b, ways[b]![at]!),
+      })),
+    ),
+  );
+}
+
+/** Statements that are tried at once, and in all. */
+const batchCount = 8;
+const triedCountMax = 1_500;
+
+/**
+ * Goes from a broken statement to ever smaller ones. Deterministic: of those that are tried at
+ * once, the first that is broken is taken.
+ */
+export async function shrink(
+  statement: Statement,
+  smaller: (statement: Statement) => readonly Statement[],
+  isBroken: (statement: Statement) => Promise<boolean>,
+): Promise<Statement> {
+  let current = statement;
+  for (let tried = 0; tried < triedCountMax; ) {
+    const candidates = smaller(current).slice(0, triedCountMax - tried);
+    let next: Statement | undefined;
+    for (let at = 0; at < candidates.length && next === undefined; at += batchCount) {
+      const batch = candidates.slice(at, at + batchCount);
+      tried += batch.length;
+      const broken = await Promise.all(batch.map(isBroken));
+      next = batch.find((_, place) => broken[place]);
+    }
+    if (next === undefined) break;
+    current = next;
+  }
+  return current;
+}
