@@ -17,6 +17,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   state: async () => (await import('./state.ts')).state,
   blocks: async () => (await import('./blocks.ts')).blocks,
   executor: async () => (await import('./executor.ts')).executor,
+  metering: async () => (await import('./metering.ts')).metering,
   processes: async () => (await import('./processes.ts')).processes,
   restart: async () => (await import('./restart.ts')).restart,
 };

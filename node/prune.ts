@@ -60,7 +60,7 @@ export async function prune(store: Store, { header, map }: ChainState): Promise<
       const late = signed.job.includeByMs + keptSubmissionMs < header.timeMs;
       if (!late || cursor.job(id) !== null) continue;
       await remove('submission', [id]);
-      await remove('ordered', [placeKey(at, id)]);
+      await remove('ordered', [placeKey(at, id, 'submitted')]);
     }
   return removed;
 }

@@ -13,12 +13,23 @@ import type { Store, StoreChange } from './ports.ts';
 const states = ['pending', 'cancelled'] as const;
 /** In the list of jobs by time: submitted here, or ordered from elsewhere as far as we know. */
 const entryKinds = { submitted: 0, ordered: 1 } as const;
+const noValue = new Uint8Array(0);
 /** Jobs of one page, at most. */
 const pageCountMax = 1_000;
 
-/** The list key of a job: newest last. */
-export function placeKey(ms: number, id: Uint8Array): Uint8Array {
-  return concatBytes(uint64(ms), id);
+/**
+ * The list key of a job: newest last. A leader may give its block the very millisecond in which the
+ * job was submitted to it: what an entry says is part of its key.
+ */
+export function placeKey(ms: number, id: Uint8Array, kind: keyof typeof entryKinds): Uint8Array {
+  return concatBytes(uint64(ms), id, Uint8Array.of(entryKinds[kind]));
+}
+
+const placeKeyBytes = 8 + digestBytes + 1;
+
+/** The job that a list key names. */
+function idOf(key: Uint8Array): Uint8Array {
+  return key.slice(8, 8 + digestBytes);
 }
 
 /** The rows of a submission: state, time, job. Written durably before it is acknowledged. */
@@ -28,7 +39,7 @@ export function submissionChanges({ signed, state, at }: Submission): readonly S
   const value = concatBytes(head, signedJobCodec.encode(signed));
   return [
     { bucket: 'submission', key: id, value },
-    { bucket: 'ordered', key: placeKey(at, id), value: Uint8Array.of(entryKinds.submitted) },
+    { bucket: 'ordered', key: placeKey(at, id, 'submitted'), value: noValue },
   ];
 }
 
@@ -38,8 +49,8 @@ export function orderedChanges(blocks: readonly SealedBlock[]): readonly StoreCh
     items.flatMap((bytes): StoreChange[] => {
       const item = tryDecode(blockItemCodec, bytes);
       if (item?.kind !== 'job') return [];
-      const key = placeKey(header.timeMs, jobId(item.signed.job));
-      return [{ bucket: 'ordered', key, value: Uint8Array.of(entryKinds.ordered) }];
+      const key = placeKey(header.timeMs, jobId(item.signed.job), 'ordered');
+      return [{ bucket: 'ordered', key, value: noValue }];
     }),
   );
 }
@@ -65,9 +76,9 @@ export async function readSubmissionsSince(store: Store, ms: number): Promise<Su
   const found: Submission[] = [];
   // The jobs of everybody in this time may be millions: they are not held at once.
   for await (const page of pages(store, 'ordered', uint64(Math.max(0, ms))))
-    for (const [key, value] of page) {
-      if (value[0] !== entryKinds.submitted) continue;
-      const submission = await readSubmission(store, key.subarray(8));
+    for (const [key] of page) {
+      if (key.at(-1) !== entryKinds.submitted) continue;
+      const submission = await readSubmission(store, idOf(key));
       if (submission !== null) found.push(submission);
     }
   return found;
@@ -87,7 +98,7 @@ export async function readJobs(
   limit: number,
 ): Promise<JobPage> {
   const to = cursor === null ? null : unhex(cursor);
-  if (cursor !== null && to?.length !== 8 + digestBytes)
+  if (cursor !== null && to?.length !== placeKeyBytes)
     throw new RangeError('expected a cursor that an earlier page gave');
   const count = Math.min(Math.max(1, limit), pageCountMax);
   const page = await store.range('ordered', {
@@ -96,10 +107,10 @@ export async function readJobs(
     ...(to === null ? {} : { to }),
   });
   const ids: Uint8Array[] = [];
-  for (const [key, value] of page) {
-    const id = key.slice(8);
+  for (const [key] of page) {
+    const id = idOf(key);
     // A job that was submitted here and ordered later is listed once, where it was submitted.
-    const again = value[0] === entryKinds.ordered && (await store.get('submission', id)) !== null;
+    const again = key.at(-1) === entryKinds.ordered && (await store.get('submission', id)) !== null;
     if (!again && !ids.some((other) => compareBytes(other, id) === 0)) ids.push(id);
   }
   const last = page.at(-1);

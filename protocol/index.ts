@@ -8,7 +8,14 @@ export type { CryptoSuite, SeatKeys } from './crypto/suite.ts';
 export { ProtocolError, type Verdict } from './errors.ts';
 export { type Admission, admitProgram } from './execution/admit.ts';
 export { cutInput } from './execution/cut.ts';
+export {
+  type Instrumented,
+  type InstrumentOptions,
+  instrument,
+} from './execution/instrument.ts';
+export { type InstrumentLimits, protocolLimits } from './execution/limits.ts';
 export { type Manifest, packProgram, programManifest } from './execution/manifest.ts';
+export { depthLimit, type RunEnd, type RunOutcome, runOutcome } from './execution/outcome.ts';
 export { admitJob, type JobRules } from './job/admit.ts';
 export {
   type Job,

@@ -12,6 +12,8 @@ import { CliError, type ExitCode, exitCodes, usageError } from './error.ts';
 export const usualApi = 'http://127.0.0.1:26922';
 /** Milliseconds within which a node of this machine must say who it is. */
 const probeMs = 300;
+/** Milliseconds for somebody who needs that node: it may be busy. */
+const patientMs = 10_000;
 /** Tries after a broken connection: a person waits for an answer, an upload for its node. */
 export const retriesOf = { question: 1, upload: 6 } as const;
 
@@ -74,12 +76,17 @@ async function readToken(
  * The node that answers at the usual place on this machine, if it names our protocol and a network
  * at once; null if none does, or something else.
  */
-export async function findNode(values: NodeValues, context: Context): Promise<Client | null> {
+export async function findNode(
+  values: NodeValues,
+  context: Context,
+  patient = false,
+): Promise<Client | null> {
+  const waitMs = patient ? patientMs : probeMs;
   const { createClient } = await import('../client/http.ts');
   const token = await readToken(values.tokenFile, context);
   const { signal, output } = context;
-  const probe = createClient({ url: usualApi, token, retries: 0, answerMs: probeMs });
-  const late = AbortSignal.any([signal, AbortSignal.timeout(probeMs)]);
+  const probe = createClient({ url: usualApi, token, retries: 0, answerMs: waitMs });
+  const late = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
   try {
     await probe.status({ signal: late });
   } catch (error) {

@@ -38,3 +38,8 @@ export type ProgramExports = {
   readonly check: boolean;
   readonly sample: boolean;
 };
+
+/** Exports that the rewriter adds: i64 fuel left, i32 depth left, the former start function. */
+export const fuelExport = '__anw_fuel';
+export const depthExport = '__anw_depth';
+export const startExport = '__anw_start';

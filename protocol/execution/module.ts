@@ -47,7 +47,7 @@ export type ModuleOutline = {
 type Draft = { -readonly [K in keyof ModuleOutline]: ModuleOutline[K] };
 
 /** Places of the sections 1 to 12 in a module: the data count (12) comes before the code (10). */
-const sectionPlaces = [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 11];
+export const sectionPlaces = [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 11];
 const valueTypeLetters: Readonly<Record<number, string>> = {
   127: 'i',
   126: 'I',
@@ -57,15 +57,17 @@ const valueTypeLetters: Readonly<Record<number, string>> = {
   112: 'r',
   111: 'r',
 };
-const exportKinds = ['function', 'table', 'memory', 'global'] as const;
+export const exportKinds = ['function', 'table', 'memory', 'global'] as const;
 export const moduleMagic = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
 
-function unsupported(offset: number, what: string): never {
+/** @throws {@link ProgramError} `PROGRAM_UNSUPPORTED`, always. */
+export function unsupported(offset: number, what: string): never {
   mark('X4');
   throw new ProgramError('PROGRAM_UNSUPPORTED', offset, `${what} is not supported`);
 }
 
-function limit(offset: number, what: string, max: number): never {
+/** @throws {@link ProgramError} `PROGRAM_LIMIT`, always. */
+export function limit(offset: number, what: string, max: number): never {
   mark('X5');
   throw new ProgramError('PROGRAM_LIMIT', offset, `${what}; at most ${max} are allowed`);
 }
@@ -140,7 +142,8 @@ function readSection(draft: Draft, id: number, section: Reader, offset: number):
   section.finish();
 }
 
-function readValueType(reader: Reader): string {
+/** A value type as its letter in a {@link FunctionType}. */
+export function readValueType(reader: Reader): string {
   const offset = reader.at;
   const byte = reader.byte();
   return valueTypeLetters[byte] ?? unsupported(offset, `value type 0x${byte.toString(16)}`);
@@ -154,7 +157,7 @@ function readFunctionType(reader: Reader): FunctionType {
   return `${parameters.join('')}>${reader.list(readValueType).join('')}`;
 }
 
-function readLimits(reader: Reader): { min: number; max: number | null } {
+export function readLimits(reader: Reader): { min: number; max: number | null } {
   const offset = reader.at;
   const flags = reader.byte();
   if (flags > 1) unsupported(offset, 'a shared, 64-bit or custom-page memory or table');

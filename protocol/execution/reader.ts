@@ -43,6 +43,25 @@ export class Reader {
     return this.malformed('an integer exceeds five bytes');
   }
 
+  /** Passes over bytes. */
+  skip(count: number): void {
+    if (count > this.end - this.at) this.malformed(`${count} bytes exceed what is left`);
+    this.at += count;
+  }
+
+  /** Passes over a LEB128 integer of at most `bytesMax` bytes, whatever its value. */
+  skipInteger(bytesMax: number): void {
+    for (let count = 0; count < bytesMax; count++) if (this.byte() < 0x80) return;
+    this.malformed(`an integer exceeds ${bytesMax} bytes`);
+  }
+
+  /** An index below `count`. */
+  index(count: number, what: string): number {
+    const index = this.u32();
+    if (index >= count) this.malformed(`${what} ${index} does not exist`);
+    return index;
+  }
+
   /** A reader of the next `length` bytes; this one goes on behind them. */
   part(length: number): Reader {
     if (length > this.end - this.at) this.malformed(`${length} bytes exceed what is left`);
@@ -63,11 +82,23 @@ export class Reader {
 
   /** A count, then as many values; each takes at least a byte, which bounds the count. */
   list<T>(read: (reader: this) => T): T[] {
+    const values: T[] = [];
+    this.each((reader) => values.push(read(reader)));
+    return values;
+  }
+
+  /** The same without keeping the values; says how many there were. */
+  each(read: (reader: this) => void): number {
+    const count = this.count();
+    for (let i = 0; i < count; i++) read(this);
+    return count;
+  }
+
+  /** A count of entries that take at least a byte each. */
+  count(): number {
     const count = this.u32();
     if (count > this.end - this.at) this.malformed(`${count} entries exceed what is left`);
-    const values: T[] = [];
-    for (let i = 0; i < count; i++) values.push(read(this));
-    return values;
+    return count;
   }
 
   /** Demands that everything was read. */

@@ -45,7 +45,7 @@ import { devAccountSeed } from '../../protocol/receipt/dev.ts';
 import { devTrust } from '../../protocol/receipt/trust.ts';
 import { testApi } from '../support/api.ts';
 import { runWords, type World } from '../support/command-line.ts';
-import { createMachines, type Machines } from '../support/nodes.ts';
+import { createMachines, type Machines, until } from '../support/nodes.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'anwansi-client-'));
 const token = 'a-token-that-nobody-would-guess-0123456789';
@@ -107,6 +107,7 @@ describe.each(['in this process', 'over HTTP'])('a network %s', (name) => {
     const { genesis } = nodes[0]!.rules;
     expect(genesisCodec.encode(gateway().genesis)).toEqual(genesisCodec.encode(genesis));
     expect(hex(gateway().network)).toBe(hex(nodes[0]!.rules.network));
+    await until('a block is final', () => nodes[0]!.state().final.header.height > 0);
     const anchor = await gateway().anchor(signal);
     expect(anchor.height).toBeGreaterThan(0);
     expect(await nodes[0]!.heightOf(anchor.hash)).toBe(anchor.height);

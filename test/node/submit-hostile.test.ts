@@ -104,8 +104,8 @@ test('what was submitted is found again among the jobs of others, a page at a ti
   const inner = openMemoryStore();
   const others = Array.from({ length: 10_000 }, (_, at) => ({
     bucket: 'ordered' as const,
-    key: concatBytes(uint64(1_000 + at), nativeSha256(utf8(`other ${at}`))),
-    value: Uint8Array.of(1),
+    key: concatBytes(uint64(1_000 + at), nativeSha256(utf8(`other ${at}`)), Uint8Array.of(1)),
+    value: new Uint8Array(0),
   }));
   const own = [0, 5_000, 9_999].map((at): Submission => {
     return { signed: signedAs({ nonce: BigInt(at) }), state: 'pending', at: 1_000 + at };

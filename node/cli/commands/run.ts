@@ -112,7 +112,7 @@ const options = {
 type Start = (wish: NetworkWish, context: Context) => Promise<Embedded>;
 
 /** How a command finds a node that runs already; null where none does. */
-type Find = (values: NodeValues, context: Context) => Promise<Client | null>;
+type Find = (values: NodeValues, context: Context, patient: boolean) => Promise<Client | null>;
 
 /** The command, on networks that `start` gives, or through the node that `find` finds. */
 export function runOn(start: Start, find: Find = async () => null): Command {
@@ -214,14 +214,16 @@ async function chosenNode(
       'The first is for an embedded network, the second for one that is there.',
     );
   if (remote) return openClient(values, context);
-  const client = api === 'embedded' || own.length > 0 ? null : await find(values, context);
-  if (client !== null) return client;
+  // What only a node can do.
   const needless = [
     ...(values.detach ? ['--detach'] : []),
     ...(values.keyFile === undefined ? [] : ['--key-file']),
     ...(values.trust === undefined ? [] : ['--trust']),
   ];
-  if (needless.length > 0)
+  const patient = needless.length > 0;
+  const client = api === 'embedded' || own.length > 0 ? null : await find(values, context, patient);
+  if (client !== null) return client;
+  if (patient)
     throw usageError(
       `${needless.join(', ')}: an embedded network ends with this command, and its keys are public`,
       `Name a node with --api URL; none answers at ${usualApi}, or it was not asked for.`,
