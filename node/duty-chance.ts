@@ -5,7 +5,7 @@ import type { JobPlan, JobRecord } from '../protocol/ledger/record.ts';
 import { StateCursor } from '../protocol/ledger/state.ts';
 import { formatRatio, type Ratio, ratio } from '../protocol/ratio.ts';
 import type { DutyView } from './api/contract.ts';
-import { type DutyState, dutyStates } from './duty-row.ts';
+import { type DutyState, dutyStates } from './duty-state.ts';
 
 /** Jobs that one summary looks at, at most: the exact chance grows with their number. */
 export const summaryJobsMax = 1_000;

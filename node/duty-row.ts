@@ -23,21 +23,7 @@ import { tokensMax } from '../protocol/ledger/genesis.ts';
 import { rulesOfLane } from '../protocol/ledger/items.ts';
 import type { JobRecord } from '../protocol/ledger/record.ts';
 import { digestBytes, heightMax, seatCountMax, waveCountMax } from '../protocol/params.ts';
-
-/** The furthest that a duty got. New words are added at the end: rows are kept for ever. */
-export const dutyStates = [
-  'drawn',
-  'committed',
-  'revealed',
-  'opened',
-  'counted',
-  'dissenting',
-  'abstained',
-  'silent',
-  'equivocated',
-  'late',
-] as const;
-export type DutyState = (typeof dutyStates)[number];
+import { type DutyState, dutyStates } from './duty-state.ts';
 
 const rowShape = struct({
   job: fixedBytes(digestBytes),

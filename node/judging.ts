@@ -20,7 +20,7 @@ const enoughMs = 5_000;
  */
 export function judging(
   rules: LedgerRules,
-  now: () => number = Date.now,
+  now: () => number = () => performance.now(),
 ): (topic: Topic, bytes: Uint8Array) => Verdict {
   const accepted = recent<number>(subjectCountMax);
   return (topic, bytes) => {

@@ -1,6 +1,7 @@
 /** Shape what a node says over HTTP: one schema for routes, clients and the OpenAPI document. */
 import { z } from '@hono/zod-openapi';
 import { jobStates } from '../../protocol/ledger/record.ts';
+import { dutyStates } from '../duty-state.ts';
 
 /** Media type of canonical bytes: jobs, genesis, receipts, state proofs. */
 export const cborType = 'application/vnd.ipld.dag-cbor';
@@ -194,18 +195,7 @@ export const dutySchema = z
     seat: z.number().int(),
     drawnHeight: z.number().int(),
     /** The furthest that it got. */
-    state: z.enum([
-      'drawn',
-      'committed',
-      'revealed',
-      'opened',
-      'counted',
-      'dissenting',
-      'abstained',
-      'silent',
-      'equivocated',
-      'late',
-    ]),
+    state: z.enum(dutyStates),
     why: z.string(),
     /** Tokens paid for it so far, as decimal text. */
     paid: bigText,

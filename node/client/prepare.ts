@@ -95,11 +95,8 @@ export async function prepareJob(
       ? null
       : await storeInput(inputPath, program.manifest, gateway, signal);
   const wallMs = gateway.genesis.parameters.itemWallMs;
-  const items =
-    list === null
-      ? await countItems(executor, programPath, parameters, wallMs, signal)
-      : list.cids.length;
   const measure = { executor, programPath, parameters, wallMs, signal };
+  const items = list === null ? await countItems(measure) : list.cids.length;
   const slowItemMs = await measureItems(measure, gateway, list, items);
   const anchor = await gateway.anchor(signal);
   const job: Job = {
@@ -145,13 +142,14 @@ type Measure = {
   readonly signal: AbortSignal;
 };
 
-async function countItems(
-  executor: Executor,
-  programPath: string,
-  parameters: Uint8Array,
-  wallMs: number,
-  signal: AbortSignal,
-): Promise<number> {
+/** Items that a program makes of its parameters. @throws ClientError COUNT_FAILED, COUNT_OUT_OF_RANGE */
+export async function countItems({
+  executor,
+  programPath,
+  parameters,
+  wallMs,
+  signal,
+}: Measure): Promise<number> {
   const counted = await executor.count(programPath, parameters, wallMs, signal);
   if (counted.kind !== 'ok')
     throw new ClientError({ code: 'COUNT_FAILED', reason: counted.reason });

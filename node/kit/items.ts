@@ -3,9 +3,9 @@ import { createReadStream } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Cutter } from '../../protocol/execution/cut.ts';
-import { itemCountMax } from '../../protocol/params.ts';
 import { ClientError } from '../client/error.ts';
 import { checkInput } from '../client/input.ts';
+import { countItems } from '../client/prepare.ts';
 import type { Program } from '../client/program.ts';
 import type { Executor, ItemSource } from '../ports.ts';
 
@@ -48,22 +48,6 @@ export async function openItems(ground: Ground, inputPath: string | null): Promi
     return { ...noItems, count: await countItems(ground) };
   }
   return inputPath === null ? noItems : cutFile(ground, inputPath);
-}
-
-async function countItems(ground: Ground): Promise<number> {
-  const { executor, programPath, parameters, wallMs, signal } = ground;
-  const counted = await executor.count(programPath, parameters, wallMs, signal);
-  if (counted.kind !== 'ok')
-    throw new ClientError({ code: 'COUNT_FAILED', reason: counted.reason });
-  const { buffer, byteOffset } = counted.value;
-  const items = new DataView(buffer, byteOffset, 8).getBigUint64(0);
-  if (items < 1n || items > BigInt(itemCountMax))
-    throw new ClientError({
-      code: 'COUNT_OUT_OF_RANGE',
-      items: String(items),
-      itemsMax: itemCountMax,
-    });
-  return Number(items);
 }
 
 async function cutFile({ program, scratch, signal }: Ground, inputPath: string): Promise<Items> {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { nativeSha256 } from '../../node/crypto.ts';
 import { dutyChanges, readDuties } from '../../node/duty-book.ts';
 import { paidSlots, type ReplayBase, replayBlock } from '../../node/duty-replay.ts';
-import { dutyStates } from '../../node/duty-row.ts';
+import { dutyStates } from '../../node/duty-state.ts';
 import { hex, sameBytes } from '../../protocol/brand.ts';
 import { installSha256 } from '../../protocol/crypto/hash.ts';
 import { genesisChain } from '../../protocol/ledger/chain.ts';
