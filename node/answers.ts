@@ -38,6 +38,7 @@ export function faceOf(parts: Parts, driver: Driver, stop: () => Promise<void>):
     blobs,
     seat,
     startedAt: Date.now(),
+    failure: () => parts.failure,
     state: driver.state,
     ...jobAnswers(parts, driver),
     block: async (height) => {
@@ -104,7 +105,7 @@ async function storedChain(parts: Parts, driver: Driver): Promise<Parts['stored'
 
 type JobAnswers = Pick<AnwansiNode, 'submit' | 'cancel' | 'submission' | 'signedJob' | 'jobs'>;
 
-function jobAnswers({ rules, store, pending }: Parts, driver: Driver): JobAnswers {
+function jobAnswers({ rules, store, pending, pins }: Parts, driver: Driver): JobAnswers {
   const { genesis } = rules;
   const isOrdered = (id: Uint8Array): boolean =>
     new StateCursor(driver.state().final.map).job(id) !== null;
@@ -148,7 +149,12 @@ function jobAnswers({ rules, store, pending }: Parts, driver: Driver): JobAnswer
         const at = known?.at ?? Date.now();
         const changes = submissionChanges({ signed, state: 'pending', at });
         keeping.add(name);
-        await store.batch(changes, { durable: true }).finally(() => keeping.delete(name));
+        try {
+          await pins.hold(signed.job);
+          await store.batch(changes, { durable: true });
+        } finally {
+          keeping.delete(name);
+        }
       }
       if (!isOrdered(id) && (isNew || refusal(signed, name) === null)) {
         pending.set(name, signed);

@@ -26,6 +26,12 @@ export type Happening = Input extends infer I
 export type Driver = {
   /** The replica as it is between two steps. To be read only. */
   readonly state: () => ReplicaState;
+  /**
+   * Reads the replica when the disk has all that it rests on: what peers are told must be true
+   * after a crash, too. `read` must have seen of the state what it needs when it returns. Rejects
+   * when the store failed.
+   */
+  readonly whenWritten: <T>(read: (state: ReplicaState) => T | Promise<T>) => Promise<T>;
   /** Queues an input; false if too much gossip waits and it was dropped. */
   readonly take: (happening: Happening) => boolean;
   /** Resolves when the input at hand is done; nothing is taken any more. */
@@ -49,6 +55,8 @@ export function drive(booted: Stepped, { store, keeper, clock, perform }: Driver
   const heard = heardCount();
   let running: Promise<void> | null = null;
   let stopped = false;
+  // The batch of the step at hand. One that failed stays here: the state never gets to the disk.
+  let writing: Promise<void> | null = null;
   let fail: (reason: unknown) => void = () => undefined;
   const failed = new Promise<never>((_, reject) => {
     fail = reject;
@@ -59,7 +67,11 @@ export function drive(booted: Stepped, { store, keeper, clock, perform }: Driver
   const performAll = async (effects: readonly Effect[]): Promise<void> => {
     const changes = keeper.changes(effects);
     mark('B1');
-    if (changes.length > 0) await store.batch(changes, { durable: effects.some(mustLast) });
+    if (changes.length > 0) {
+      writing = store.batch(changes, { durable: effects.some(mustLast) });
+      await writing;
+      writing = null;
+    }
     for (const effect of effects) {
       if (stopped) return;
       if (effect.kind === 'wake') clock.wake(effect.at, () => take({ kind: 'tick' }));
@@ -97,6 +109,11 @@ export function drive(booted: Stepped, { store, keeper, clock, perform }: Driver
   });
   return {
     state: () => state,
+    whenWritten: async (read) => {
+      while (writing !== null) await writing;
+      // At once, and not a turn later: then the next step may be under way.
+      return read(state);
+    },
     take,
     failed,
     stop: async () => {

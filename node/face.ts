@@ -19,7 +19,14 @@ export type NodeEvent =
       readonly blocks: readonly SealedBlock[];
     }
   | { readonly kind: 'progress'; readonly job: Hex; readonly seat: number; readonly items: number }
-  | { readonly kind: 'failed'; readonly reason: unknown };
+  /**
+   * Something went wrong. `fatal`: the node has left its network and does nothing more, and only a
+   * start of its own helps; else one thing is lost, such as a lane of its seat, and it goes on.
+   */
+  | { readonly kind: 'failed'; readonly reason: unknown; readonly fatal: boolean };
+
+/** The end of a node that nobody asked for. */
+export type NodeFailure = { readonly reason: unknown };
 
 /** A job that was submitted to this node, kept durably before it was acknowledged. */
 export type Submission = {
@@ -49,6 +56,8 @@ export type AnwansiNode = {
   readonly seat: number | null;
   /** Milliseconds since 1970 at which it started. */
   readonly startedAt: number;
+  /** What the node could not go on from; null as long as it runs. */
+  readonly failure: () => NodeFailure | null;
   readonly state: () => ReplicaState;
   /**
    * Judges a job; an accepted one is durably kept before this resolves, and announced until it is

@@ -1,16 +1,18 @@
 /** Build a node of its parts; start them in order, stop them in reverse. */
 import { mark, unreachable } from '../protocol/assert.ts';
 import { type Hex, hex } from '../protocol/brand.ts';
+import { LogError } from '../protocol/consensus/error.ts';
 import { installSha256 } from '../protocol/crypto/hash.ts';
 import { jobId } from '../protocol/job/job.ts';
 import { type ChainState, genesisChain } from '../protocol/ledger/chain.ts';
 import { StateCursor } from '../protocol/ledger/state.ts';
 import { jobLifeMsMax } from '../protocol/params.ts';
-import { boot } from '../protocol/replica/boot.ts';
+import { boot, type Kept } from '../protocol/replica/boot.ts';
 import type { Effect } from '../protocol/replica/effect.ts';
 import { readGossip } from '../protocol/replica/judge.ts';
 import { jobFault } from '../protocol/replica/offer.ts';
 import { pooledJobCountMax } from '../protocol/replica/pool.ts';
+import type { Stepped } from '../protocol/replica/replica.ts';
 import { faceOf } from './answers.ts';
 import { askPeers } from './ask.ts';
 import { systemClock } from './clock.ts';
@@ -18,7 +20,7 @@ import { nativeSha256 } from './crypto.ts';
 import { type Driver, drive } from './driver.ts';
 import { type Duties, startDuties } from './duties.ts';
 import { dutyChanges } from './duty-book.ts';
-import type { AnwansiNode } from './face.ts';
+import type { AnwansiNode, Submission } from './face.ts';
 import { jobLogChanges } from './job-log.ts';
 import { judging } from './judging.ts';
 import { createKeeper } from './keeper.ts';
@@ -34,6 +36,7 @@ import {
 } from './parts.ts';
 import type { StoreChange, Topic } from './ports.ts';
 import { prune, pruneStep } from './prune.ts';
+import { StorageError } from './storage/error.ts';
 import { orderedChanges, readSubmissionsSince } from './submissions.ts';
 import { answerSync } from './sync.ts';
 
@@ -62,28 +65,34 @@ export async function startNode(options: NodeOptions): Promise<AnwansiNode> {
 }
 
 async function startParts(parts: Parts): Promise<AnwansiNode> {
-  const { options, rules, store, blobs, network } = parts;
-  const { seat, keys } = options;
+  const { options, rules, store, blobs, network, pins } = parts;
+  const { seat } = options;
   const kept = await readKept(store, storeDirectoryOf(options.directory), seat);
   const genesis = genesisChain(rules);
   const duties = startDuties({
     lane: (duty) => laneParts(parts, duty),
     finished: (key, outcome) => driver.take({ kind: 'executed', key, outcome }),
-    failed: (reason) => tell(parts, { kind: 'failed', reason }),
+    failed: (reason) => tell(parts, { kind: 'failed', reason, fatal: false }),
   });
   const asking = new Set<Promise<void>>();
   const track = (work: Promise<void>): void => {
     const tracked = work
-      .catch((reason: unknown) => tell(parts, { kind: 'failed', reason }))
+      .catch((reason: unknown) => tell(parts, { kind: 'failed', reason, fatal: false }))
       .finally(() => asking.delete(tracked));
     asking.add(tracked);
   };
   const ask: Ask = (question) =>
     track(askPeers(network, question).then((answer) => void driver.take(answer)));
   let final = kept.final ?? genesis;
+  const submissions = await readSubmissionsSince(
+    store,
+    final.header.timeMs - jobLifeMsMax - clockDoubtMs,
+  );
+  await pins.restore(store, submissions, final);
+  await blobs.trim();
   if (kept.final !== null && kept.finalCertificate !== null)
     parts.stored = { chain: kept.final, certificate: kept.finalCertificate };
-  const driver: Driver = drive(boot({ ledger: rules, seat, keys, ...paces }, kept, Date.now()), {
+  const driver: Driver = drive(bootKept(parts, kept), {
     store,
     keeper: createKeeper(kept.final, genesis, (before, effect) => derive(parts, before, effect)),
     clock: systemClock(),
@@ -94,6 +103,7 @@ async function startParts(parts: Parts): Promise<AnwansiNode> {
       final = effect.chain;
       parts.stored = { chain: effect.chain, certificate: effect.certificate };
       announcePending(parts, driver, final);
+      pins.follow(final);
       if (
         Math.floor(final.header.height / pruneStep) > Math.floor(before.header.height / pruneStep)
       )
@@ -103,18 +113,22 @@ async function startParts(parts: Parts): Promise<AnwansiNode> {
   });
   driver.failed.catch((reason: unknown) => {
     // A node whose store failed must not go on: what it says could not be kept.
+    parts.failure = { reason };
     void network.stop();
-    tell(parts, { kind: 'failed', reason });
+    tell(parts, { kind: 'failed', reason, fatal: true });
   });
   try {
     await network.start({
       judge: judging(rules),
       heard: (topic, bytes, from) => hear(parts, driver, topic, bytes, from),
       answer: (protocol, body) =>
-        protocol === 'sync' ? answerSync(driver.state(), store, body) : answerBlob(blobs, body),
+        protocol === 'sync'
+          ? driver.whenWritten((state) => answerSync(state, store, body))
+          : answerBlob(blobs, body),
     });
     // A boot whose words could not be kept is no start, and that is the first thing to be told.
-    await Promise.race([driver.failed, takeUpSubmissions(parts, driver)]);
+    takeUpSubmissions(parts, driver, submissions);
+    await Promise.race([driver.failed, driver.whenWritten(() => undefined)]);
   } catch (error) {
     await driver.stop();
     await duties.stop();
@@ -125,9 +139,22 @@ async function startParts(parts: Parts): Promise<AnwansiNode> {
     await duties.stop();
     await network.stop();
     await Promise.all(asking);
+    await pins.settled();
     await store.close();
     await blobs.close();
   });
+}
+
+/** Boots the replica. @throws StorageError STORE_CORRUPT where nothing may be signed on the disk */
+function bootKept({ options, rules: ledger }: Parts, kept: Kept): Stepped {
+  const { seat, keys } = options;
+  try {
+    return boot({ ledger, seat, keys, ...paces }, kept, Date.now());
+  } catch (cause) {
+    if (!(cause instanceof LogError)) throw cause;
+    const directory = storeDirectoryOf(options.directory);
+    throw new StorageError({ code: 'STORE_CORRUPT', directory }, { cause });
+  }
 }
 
 type Finalize = Extract<Effect, { kind: 'finalize' }>;
@@ -147,22 +174,25 @@ function derive(
     return [...lists, ...dutyChanges({ before, blocks, chain }, rules, seat)];
   } catch (reason) {
     // The book is for people: a mistake in it must not keep a block from becoming final here.
-    tell(parts, { kind: 'failed', reason });
+    tell(parts, { kind: 'failed', reason, fatal: false });
     return lists;
   }
 }
 
 /** Announces what was submitted here before and could still be ordered. */
-async function takeUpSubmissions({ store, pending }: Parts, driver: Driver): Promise<void> {
-  const { final } = driver.state();
-  const since = final.header.timeMs - jobLifeMsMax - clockDoubtMs;
-  for (const { signed, state } of await readSubmissionsSince(store, since)) {
+function takeUpSubmissions(
+  { pending }: Parts,
+  driver: Driver,
+  submissions: readonly Submission[],
+): void {
+  for (const { signed, state } of submissions) {
     if (pending.size >= pooledJobCountMax) return;
     const fault = jobFault(driver.state(), signed, true);
     if (state === 'cancelled' || (fault !== null && fault !== 'JOB_ANCHOR_UNKNOWN')) continue;
     mark('B10');
     pending.set(hex(jobId(signed.job)), signed);
-    driver.take({ kind: 'submitted', signed });
+    // The others follow block by block: what waits for a start is not shouted out at once.
+    if (pending.size <= againCountMax) driver.take({ kind: 'submitted', signed });
   }
 }
 

@@ -10,10 +10,11 @@ import type { Genesis } from '../protocol/ledger/genesis.ts';
 import type { Duty, Notice } from '../protocol/replica/effect.ts';
 import { contractsOf } from './contracts.ts';
 import { nativeSuite, rememberingSuite } from './crypto.ts';
-import type { NodeEvent } from './face.ts';
+import type { NodeEvent, NodeFailure } from './face.ts';
 import { type FaultName, faultyNetwork } from './faults.ts';
 import type { LaneParts } from './lane.ts';
 import { fetchBlob } from './network/blobs.ts';
+import { type JobPins, jobPins } from './pins.ts';
 import type { Executor, Network, Store } from './ports.ts';
 import { type Blobs, openBlobStore } from './storage/blobs.ts';
 import { openLevelStore } from './storage/level.ts';
@@ -56,8 +57,12 @@ export type Parts = {
   readonly lastHeard: Map<number, number>;
   /** Jobs submitted here that are neither ordered nor too late, by id. */
   readonly pending: Map<string, SignedJob>;
+  /** What keeps the inputs of jobs that were submitted here from being evicted. */
+  readonly pins: JobPins;
   /** The final chain up to which the store holds everything; null before the first. */
   stored: { readonly chain: ChainState; readonly certificate: Certificate } | null;
+  /** What the node could not go on from; null as long as it runs. */
+  failure: NodeFailure | null;
   /** Results of own lanes that peers may ask for, oldest first. */
   readonly results: Uint8Array[];
   /** Whoever first told of a job most likely has its program and its items. */
@@ -93,7 +98,9 @@ export async function openParts(options: NodeOptions): Promise<Parts> {
     listeners: new Set(),
     lastHeard: new Map(),
     pending: new Map(),
+    pins: jobPins(blobs),
     stored: null,
+    failure: null,
     results: [],
     origin: (job) => origins.get(hex(job)) ?? null,
     learnOrigin: (job, peer) => {

@@ -18,7 +18,12 @@ import { readBlock, readCertificate, readHeight } from './records.ts';
 /** Blocks that one answer carries at most. */
 const stretchBlockCountMax = 256;
 
-/** The encoded answer to an encoded request. @throws CodecError for a request that is none. */
+/**
+ * The encoded answer to an encoded request. The state must be one that the disk has (`whenWritten`):
+ * a question is by digest, and nobody can know that of a vote or a block of ours before it was
+ * published, but what is served rests on nothing that a crash could take back all the same.
+ * @throws CodecError for a request that is none.
+ */
 export async function answerSync(
   state: ReplicaState,
   store: Store,

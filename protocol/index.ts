@@ -81,7 +81,12 @@ export { judgeGossip } from './replica/judge.ts';
 export { type Stepped, step } from './replica/replica.ts';
 export { serveFromMemory } from './replica/serve.ts';
 export type { ReplicaState } from './replica/state.ts';
-export { describeJob, type ProvisionalJob, type ProvisionalLane } from './replica/view.ts';
+export {
+  describeJob,
+  type LeadingClaim,
+  type ProvisionalJob,
+  type ProvisionalLane,
+} from './replica/view.ts';
 export { acceptTable } from './sampling/accept.ts';
 export { SamplingError } from './sampling/error.ts';
 export { adversarialSeats, type DrawPlan, defaultAdversary, drawPlan } from './sampling/plan.ts';

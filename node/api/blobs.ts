@@ -17,6 +17,7 @@ import { places } from './bounds.ts';
 import { type BlobView, blobSchema, bytesType, cborType } from './contract.ts';
 import { ApiError } from './error.ts';
 import type { ApiParts } from './parts.ts';
+import { revealedValues } from './reveals.ts';
 import { type ApiEnv, bytesContent, json, type Route, route } from './route.ts';
 
 /** Uploads at once: each holds some blocks in memory. Lists are held whole. */
@@ -115,6 +116,14 @@ async function bring({ node, peers }: ApiParts, cid: Cid, gone: AbortSignal): Pr
 function downloadRoute(parts: ApiParts): Route {
   const { blobs } = parts.node;
   const fetches = places(fetchCountMax, 'blobs that are fetched');
+  const revealed = revealedValues(parts.node);
+  /** Bytes of a blob that was not here, and now may be. */
+  const brought = async (cid: Cid, fetch: boolean, gone: AbortSignal): Promise<number | null> => {
+    const value = await revealed(cid);
+    if (value !== null) await blobs.put(value);
+    else if (fetch) await fetches(() => bring(parts, cid, gone));
+    return blobs.size(cid);
+  };
   return route({
     method: 'get',
     path: '/v1/blobs/{cid}',
@@ -132,12 +141,11 @@ function downloadRoute(parts: ApiParts): Route {
       206: { description: 'The bytes of the range.', content: bytesContent },
       304: { description: 'The bytes that you have: a content id names nothing else.' },
     },
-    problems: [404, 416, 429],
+    problems: [404, 416, 429, 507],
     handle: async ({ params, query, request, context }) => {
       const cid = parseCid(params.cid)!;
-      if (query.fetch === 'true' && !(await blobs.has(cid)))
-        await fetches(() => bring(parts, cid, request.signal));
-      const size = await blobs.size(cid);
+      const size =
+        (await blobs.size(cid)) ?? (await brought(cid, query.fetch === 'true', request.signal));
       if (size === null) throw new ApiError({ code: 'API_BLOB_UNKNOWN', cid: params.cid });
       const headers = new Headers({
         'content-type': bytesType,

@@ -13,6 +13,8 @@ const digestText = z.string().regex(/^[0-9a-f]{64}$/);
 /** Amounts and other 64-bit numbers, as decimal text. */
 const bigText = z.string().regex(/^\d{1,20}$/);
 const timeText = z.iso.datetime();
+/** A content id: `b` and base32. */
+const cidText = z.string().regex(/^b[a-z2-7]{58}$/);
 
 /** A stable code and what it means, so that no reader has to look it up. */
 const reasonSchema = z.object({ code: z.string(), meaning: z.string(), remedy: z.string() });
@@ -62,6 +64,8 @@ export const statusSchema = z
     /** Why it is not synced; null when it is. */
     reason: reasonSchema.nullable(),
     peers: z.number().int(),
+    /** Where peers reach this node, as multiaddrs; empty while it listens nowhere. */
+    addresses: z.array(z.string()),
     /** Seats whose votes came in lately, the own seat included, and how many a quorum takes. */
     heard: z.array(z.number().int()),
     quorum: z.number().int(),
@@ -88,16 +92,39 @@ export const peerSchema = z
   .openapi('Peer');
 export type Peer = z.infer<typeof peerSchema>;
 
+/** A claim that leads in its lane: a value, or that an item of the lane failed. */
+const leadingSchema = z.discriminatedUnion('claim', [
+  z.object({ claim: z.literal('value'), cid: cidText }),
+  z.object({ claim: z.literal('failed'), cid: z.null() }),
+]);
+
 const laneSchema = z.object({
   lane: z.number().int(),
   phase: z.enum(['committing', 'revealing', 'opening', 'drawing', 'closed']),
   accepted: z.boolean(),
+  /** What the lane comes to if nothing changes; null while no claim has a vote. */
+  leading: leadingSchema.nullable(),
+  /** Votes of the leading claim, and how many would accept it as the lane stands. */
   votes: z.number().int(),
   needed: z.number().int(),
   wave: z.number().int(),
   awaited: z.array(z.number().int()),
   until: timeText.nullable(),
   bound: z.string(),
+});
+
+/** The best guess at what a job will come to. No part of it is final; each block may change all. */
+const provisionalSchema = z.object({
+  /** Probability that it is wrong, or the assumption on which all rests. */
+  bound: z.string(),
+  /** Lanes that have a leading claim, and the items in them, each of how many. */
+  coverage: z.object({
+    lanes: z.number().int(),
+    lanesAll: z.number().int(),
+    items: z.number().int(),
+    itemsAll: z.number().int(),
+  }),
+  lanes: z.array(laneSchema),
 });
 
 /** What happened to a job as its node knows it: states of the chain, and two before it. */
@@ -116,8 +143,8 @@ export const jobSchema = z
     fee: bigText.nullable(),
     includedHeight: z.number().int().nullable(),
     endedHeight: z.number().int().nullable(),
-    /** Always provisional: the final word is a receipt. */
-    provisional: z.object({ bound: z.string(), lanes: z.array(laneSchema) }).nullable(),
+    /** Only of a job that runs, and never its result: the final word is a receipt. */
+    provisional: provisionalSchema.nullable(),
     /** Height of the final block that this view is of. */
     at: z.number().int(),
   })

@@ -82,7 +82,7 @@ function describeNode({ node, software, peers }: MetricsParts, registry: Registr
     () => final().timeMs / 1000,
   );
   gauge('anwansi_sync_state', '1 syncing or stalled, 2 synced.', () =>
-    statusOf(node, 0, software).sync === 'synced' ? 2 : 1,
+    statusOf(node, { software, peers: 0, addresses: [] }).sync === 'synced' ? 2 : 1,
   );
   gauge('anwansi_blobs_bytes', 'Bytes of all blobs.', () => node.blobs.bytes());
   const connected: Gauge<'transport'> = new Gauge({

@@ -40,6 +40,8 @@ export type ApiParts = {
   /** Name and version of this software. */
   readonly software: string;
   readonly peers: () => readonly Peer[];
+  /** Multiaddrs on which peers reach this node. */
+  readonly addresses: () => readonly string[];
   readonly findings: () => Promise<readonly Finding[]>;
   readonly duties: PageOf<DutyView>;
   /** The bytes of a proof that the last final state holds a key, or does not. */

@@ -20,10 +20,10 @@ const healthContent = { 'application/json': healthSchema };
 
 /** The routes of the node itself. */
 export function statusRoutes(parts: ApiParts): readonly Route[] {
-  const { node, software, peers } = parts;
+  const { node, software } = parts;
   const status = (): Status => {
-    const connected = peers().filter((peer) => peer.connected).length;
-    return statusOf(node, connected, software);
+    const peers = parts.peers().filter((peer) => peer.connected).length;
+    return statusOf(node, { software, peers, addresses: parts.addresses() });
   };
   return [
     route({

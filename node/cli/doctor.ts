@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { concatBytes, unhex } from '../../protocol/brand.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import type { Client, Finding, Health, Status } from '../client/http.ts';
+import { settleConfig } from '../operator/config.ts';
 import { OperatorError } from '../operator/error.ts';
 import { genesisOf } from '../operator/genesis-file.ts';
 import { lockKey } from '../operator/key-lock.ts';
@@ -16,8 +17,10 @@ import { isThisMachine } from './connect.ts';
 export type DoctorOptions = {
   /** Data directory of the node, null to leave its disk and key alone. */
   readonly directory: string | null;
-  /** Port where its peers should reach it. */
-  readonly port: number;
+  /** Port where its peers should reach it; null to take what the node or its settings say. */
+  readonly port: number | null;
+  /** Variables that may hold settings of the node. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 };
 
 /** Milliseconds by which this clock may be behind the last block: what voters allow. */
@@ -32,10 +35,11 @@ const diskFailedBytes = 256 * 1024 ** 2;
 /** Everything that can be found out, in the order in which a person would look. Never throws. */
 export async function diagnose(
   client: Client,
-  { directory, port }: DoctorOptions,
+  options: DoctorOptions,
   signal: AbortSignal,
   now: () => number = Date.now,
 ): Promise<readonly Finding[]> {
+  const { directory } = options;
   const asked = await Promise.allSettled([client.status({ signal }), client.health({ signal })]);
   signal.throwIfAborted();
   const [status, health] = asked;
@@ -44,7 +48,7 @@ export async function diagnose(
   return [
     alive ? answers(client, status.value) : silent(client, status.reason),
     ...(alive ? [clock(status.value, now()), quorum(status.value), peers(status.value)] : []),
-    ...(local ? [await listening(port, alive)] : []),
+    ...(local ? await ports(options, alive ? status.value : null) : []),
     ...(directory === null ? [] : [await disk(directory)]),
     ...(directory === null ? [] : [await keyLock(directory, alive ? status.value : null)]),
     ...(health.status === 'fulfilled' ? ofNode(health.value) : []),
@@ -132,31 +136,97 @@ function peers({ peers: connected, seats }: Status): Finding {
   };
 }
 
-/** Whether something takes connections where peers should come in. */
-async function listening(port: number, alive: boolean): Promise<Finding> {
-  const taken = await takesConnections(port);
+/** Where connections are taken, as far as this machine can try. */
+type Door = { readonly host: string; readonly port: number };
+
+/** Whether something takes connections where peers should come in, and only if a node runs. */
+async function ports(
+  { directory, port, environment }: DoctorOptions,
+  status: Status | null,
+): Promise<readonly Finding[]> {
+  if (port !== null) return [await listening({ host: '127.0.0.1', port }, status !== null)];
+  if (status === null) return settledPorts(directory, environment);
+  const doors = doorsOf(status.addresses);
+  if (doors.length > 0) return Promise.all(doors.map((door) => listening(door, true)));
+  return [
+    {
+      name: 'ports',
+      state: 'warning',
+      cause: 'the node listens for peers nowhere',
+      consequence: 'Peers cannot begin a connection to this node; it has those that it began.',
+      remedy: 'See network.listen in its config.toml, or --listen, and start it again.',
+    },
+  ];
+}
+
+/** The ports that the settings of a node name which does not run: they should be free. */
+async function settledPorts(
+  directory: string | null,
+  environment: DoctorOptions['environment'],
+): Promise<readonly Finding[]> {
+  try {
+    const { config: file } = await operatorPaths(directory);
+    const { config } = await settleConfig({ flags: {}, environment, file, fileGiven: false });
+    return await Promise.all(doorsOf(config.network.listen).map((door) => listening(door, false)));
+  } catch (error) {
+    const entry = error instanceof ProtocolError ? codeEntry(error.code) : undefined;
+    return [
+      {
+        name: 'settings',
+        state: 'failed',
+        cause: (error as Error).message,
+        consequence: 'A node does not start with these settings.',
+        remedy: entry?.remedy ?? 'Look at config.toml of the node.',
+      },
+    ];
+  }
+}
+
+/** Any address of this machine, and the one by which it reaches itself. */
+const ownHosts: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+/** Ports that are tried, at most. */
+const doorCountMax = 16;
+
+/** One door a port, of the loopback where it is open there; port 0 is none yet. */
+function doorsOf(addresses: readonly string[]): readonly Door[] {
+  const doors = new Map<number, Door>();
+  for (const address of addresses) {
+    const [, text, digits] = /^\/ip[46]\/([^/]+)\/tcp\/(\d{1,5})(?:\/|$)/.exec(address) ?? [];
+    const port = Number(digits);
+    if (text === undefined || !(port > 0)) continue;
+    const host = ownHosts[text] ?? text;
+    const isLoopback = host === '::1' || host.startsWith('127.');
+    if (isLoopback || !doors.has(port)) doors.set(port, { host, port });
+  }
+  return [...doors.values()].slice(0, doorCountMax);
+}
+
+/** Whether something takes connections at a door, and whether it should. */
+async function listening({ host, port }: Door, alive: boolean): Promise<Finding> {
+  const taken = await takesConnections({ host, port });
+  const where = host === '127.0.0.1' ? `port ${port}` : `port ${port} of ${host}`;
   if (alive && !taken)
     return {
       name: 'ports',
       state: 'warning',
-      cause: `nothing listens on port ${port} of this machine`,
+      cause: `nothing takes connections on ${where}`,
       consequence: 'Peers cannot begin a connection to this node; it has those that it began.',
-      remedy: 'If it listens elsewhere, say so with --p2p-port; see network.listen in its config.',
+      remedy: 'Let the port through here; see network.listen in its config, and its log.',
     };
   if (!alive && taken)
     return {
       name: 'ports',
       state: 'warning',
-      cause: `something listens on port ${port}, and no node answers`,
+      cause: `something listens on ${where}, and no node answers`,
       consequence: 'A node that starts here cannot have the port.',
       remedy: `See what it is: \`ss -ltnp sport = :${port}\`; stop it, or choose another port.`,
     };
-  return ok('ports', alive ? `port ${port} takes connections` : `port ${port} is free`);
+  return ok('ports', alive ? `${where} takes connections` : `${where} is free`);
 }
 
-function takesConnections(port: number): Promise<boolean> {
+function takesConnections(door: Door): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
+    const socket = connect(door);
     const end = (taken: boolean): void => {
       socket.destroy();
       resolve(taken);

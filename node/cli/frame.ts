@@ -2,6 +2,7 @@
 import { relative, resolve } from 'node:path';
 import { Command as CommanderCommand, CommanderError } from 'commander';
 import { ProtocolError } from '../../protocol/errors.ts';
+import { nearestWord } from '../nearest.ts';
 import { codeEntry } from './codes.ts';
 import type { Command, Context, Found } from './command.ts';
 import { CliError, type ExitCode, exitCodeMeanings, exitCodes, usageError } from './error.ts';
@@ -47,7 +48,7 @@ export async function runCommandLine(
     },
   );
   try {
-    commander.parse(words, { from: 'user' });
+    commander.parse(withHelpOption(words, commander), { from: 'user' });
   } catch (error) {
     return afterParsing(error, words, commander, surroundings);
   }
@@ -210,6 +211,32 @@ function build(
   commander.addHelpText('after', `\nExit codes:\n${meanings.join('\n')}`);
   for (const command of commands) command.register(commander, resolvePath, invoke);
   return commander;
+}
+
+/**
+ * `help job show` as `job show --help`, to any depth; other words as they are.
+ * @throws CliError for a command that there is not
+ */
+function withHelpOption(words: readonly string[], commander: CommanderCommand): readonly string[] {
+  const names = words.filter((word) => !word.startsWith('-'));
+  if (names[0] !== 'help' || words.includes('--')) return words;
+  // Help on help is all there is.
+  const asked = names.slice(names[1] === 'help' ? 2 : 1);
+  let at = commander;
+  for (const [place, name] of asked.entries()) {
+    const next = at.commands.find((one) => one.name() === name);
+    if (next === undefined) {
+      const known = at.commands.map((one) => one.name());
+      const meant = nearestWord(name, known);
+      const path = asked.slice(0, place).map((word) => `${word} `);
+      throw usageError(
+        `there is no command ${[...path, name].join('')}`,
+        `${meant === null ? '' : `Did you mean ${path.join('')}${meant}?\n`}See: anwansi ${path.join('')}--help`,
+      );
+    }
+    at = next;
+  }
+  return [...asked, ...words.filter((word) => word.startsWith('-')), '--help'];
 }
 
 /** Help and version are results; everything else that stops the parser is the caller's mistake. */

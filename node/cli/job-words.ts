@@ -5,6 +5,7 @@ import type { JobView } from '../client/http.ts';
 import { plainText } from '../client/plain.ts';
 import { awaitedText } from '../views/awaits.ts';
 import { codeEntry } from './codes.ts';
+import type { Context } from './command.ts';
 import { CliError, exitCodes } from './error.ts';
 import type { ProgressView } from './progress.ts';
 
@@ -34,6 +35,7 @@ export function progressView(
     subtasks: { done: Math.floor(total * shareOf(job)), total },
     bound:
       job === null || job.bound === null ? null : { soFar: job.bound, asked: loss ?? 'as the job' },
+    guess: null,
     awaited: awaitedText(job),
   };
 }
@@ -65,11 +67,72 @@ export function attachLine(id: string, url: string): string {
   return `anwansi job watch ${id} --api ${url}`;
 }
 
-/** A job as a node shows it, a fact a line. Nothing in it is proved. */
-export function jobLines(job: JobView): readonly string[] {
+/** Says, when somebody interrupts, that the job goes on, and how to follow it again. */
+export function leaving(url: string, { output, signal, onExit }: Context) {
+  let job: string | null = null;
+  onExit(() => {
+    if (job === null || !signal.aborted) return;
+    const attach = attachLine(job, url);
+    if (output.json) output.result({ job, state: 'detached', attach }, '');
+    output.warn(`detached: the job goes on, if the node has it. Follow it again: ${attach}`);
+  });
+  return {
+    following: (id: string): void => {
+      job = id;
+    },
+    over: (): void => {
+      if (!signal.aborted) job = null;
+    },
+  };
+}
+
+/** How much of a job has a claim that leads, in words; null before there is anything to guess. */
+export function guessText({ provisional }: Pick<JobView, 'provisional'>): string | null {
+  if (provisional === null) return null;
+  const { lanes, lanesAll, items, itemsAll } = provisional.coverage;
+  return `${lanes} of ${lanesAll} lanes, ${items} of ${itemsAll} items`;
+}
+
+type Provisional = NonNullable<JobView['provisional']>;
+
+function line(label: string, value: string | number | null, lengthMax = 200): readonly string[] {
+  return value === null ? [] : [`${label.padEnd(10)}${plainText(String(value), lengthMax)}`];
+}
+
+/** Only ever provisional: what a job came to is told by its result and its receipt alone. */
+function provisionalLines(job: JobView, provisional: Provisional, url: string): readonly string[] {
+  const { bound, lanes } = provisional;
+  const value = lanes.find(({ leading }) => leading?.claim === 'value')?.leading?.cid ?? null;
+  return [
+    ...line('guess', `${guessText(job)}; provisional, each block may change it`),
+    ...line('bound', `${bound} so far, provisional`),
+    ...lanes.flatMap((lane) =>
+      line(
+        `lane ${lane.lane}`,
+        `${lane.accepted ? 'accepted' : lane.phase}, ${lane.votes} of ${lane.needed} agree, ` +
+          `wave ${lane.wave}; ${leadingText(lane)}`,
+      ),
+    ),
+    ...line('value', value === null ? null : getLine(value, url), 400),
+  ];
+}
+
+function leadingText({ leading }: Provisional['lanes'][number]): string {
+  if (leading === null) return 'no claim leads yet';
+  return leading.claim === 'failed' ? 'leads: an item failed' : `leads: ${leading.cid}`;
+}
+
+/** The line that gets the bytes of a lane's value: the program's own state, not yet rendered. */
+function getLine(cid: string, url: string): string {
+  return `anwansi data get ${cid} --out lane.value --api ${url}`;
+}
+
+/**
+ * A job as a node shows it, a fact a line. Nothing in it is proved.
+ * @param url - Where that node is.
+ */
+export function jobLines(job: JobView, url: string): readonly string[] {
   const { id, state, reason, awaits, submitter, items, subtasks, provisional } = job;
-  const line = (label: string, value: string | number | null): readonly string[] =>
-    value === null ? [] : [`${label.padEnd(10)}${plainText(String(value), 200)}`];
   return [
     ...line('job', id),
     ...line('state', state),
@@ -79,13 +142,7 @@ export function jobLines(job: JobView): readonly string[] {
     ...line('items', items === null ? null : `${items} in ${subtasks ?? '?'} subtasks`),
     ...line('ordered', job.includedHeight === null ? null : `height ${job.includedHeight}`),
     ...line('ended', job.endedHeight === null ? null : `height ${job.endedHeight}`),
-    ...line('bound', provisional === null ? null : `${provisional.bound} so far, provisional`),
-    ...(provisional?.lanes ?? []).flatMap(({ lane, phase, wave, votes, needed, accepted }) =>
-      line(
-        `lane ${lane}`,
-        `${accepted ? 'accepted' : phase}, ${votes} of ${needed} agree, wave ${wave}`,
-      ),
-    ),
+    ...(provisional === null ? [] : provisionalLines(job, provisional, url)),
     ...line('seen at', `height ${job.at}`),
   ];
 }

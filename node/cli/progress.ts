@@ -18,6 +18,8 @@ export type ProgressView = {
   readonly subtasks: { readonly done: number; readonly total: number };
   /** The error bound so far and the one that was asked for, as texts; null before there is one. */
   readonly bound: { readonly soFar: string; readonly asked: string } | null;
+  /** How much of the job the best guess so far covers; null where nobody tells. */
+  readonly guess: string | null;
   /** What is awaited, from whom, until when; null when nothing is. */
   readonly awaited: string | null;
 };
@@ -44,7 +46,7 @@ export function startProgress(stream: TextStream | null, terminal: boolean): Pro
 
 /** The display's lines, none longer than `width` columns. */
 export function renderProgress(view: ProgressView, width: number): readonly string[] {
-  const { state, elapsedMs, lanes, subtasks, bound, awaited } = view;
+  const { state, elapsedMs, lanes, subtasks, bound, guess, awaited } = view;
   const lines = [`${state}  ${(elapsedMs / 1_000).toFixed(1)} s`];
   if (lanes.length > 0) {
     const accepted = lanes.filter((lane) => lane.accepted).length;
@@ -57,19 +59,21 @@ export function renderProgress(view: ProgressView, width: number): readonly stri
     lines.push(row('subtasks', bar(done, total), `${done} of ${total}`));
   }
   if (bound !== null) lines.push(row('bound', `${bound.soFar} so far, ${bound.asked} asked`));
+  if (guess !== null) lines.push(row('guess', `${guess}, provisional`));
   if (awaited !== null) lines.push(row('waiting', awaited));
   return lines.map((text) => cut(text, width));
 }
 
 /** The display as one plain line. */
 export function progressLine(view: ProgressView): string {
-  const { state, lanes, subtasks, bound, awaited } = view;
+  const { state, lanes, subtasks, bound, guess, awaited } = view;
   const accepted = lanes.filter((lane) => lane.accepted).length;
   return [
     state,
     ...(lanes.length > 0 ? [`${accepted} of ${lanes.length} lanes`] : []),
     ...(subtasks.total > 0 ? [`${subtasks.done} of ${subtasks.total} subtasks`] : []),
     ...(bound === null ? [] : [`bound ${bound.soFar}`]),
+    ...(guess === null ? [] : [`provisional guess for ${guess}`]),
     ...(awaited === null ? [] : [`waiting for ${awaited}`]),
   ].join(', ');
 }
@@ -113,7 +117,7 @@ function listing(stream: TextStream): Progress {
   let last = '';
   const show = (view: ProgressView): void => {
     const accepted = view.lanes.filter((lane) => lane.accepted).length;
-    const stage = `${view.state} ${accepted}`;
+    const stage = `${view.state} ${accepted} ${view.guess}`;
     if (stage === last) return;
     last = stage;
     stream.write(`${progressLine(view)}\n`);

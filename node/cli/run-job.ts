@@ -19,6 +19,7 @@ import {
   prepareJob,
   type Wish,
 } from '../client/prepare.ts';
+import type { Renewal } from '../client/renewal.ts';
 import { settleReceipt } from '../client/settle.ts';
 import { nativeKeys, nativeSuite } from '../crypto.ts';
 import { type Embedded, startEmbedded } from '../embedded.ts';
@@ -108,7 +109,7 @@ export async function submitJob(
   submitting: (id: Uint8Array) => void = () => {},
 ): Promise<SubmittedJob> {
   const startedAt = Date.now();
-  const prepared = await prepareJob(wish, gateway, executor, keys, signal);
+  const prepared = await prepareJob(wish, gateway, refusing(executor), keys, signal);
   const prepareMs = Date.now() - startedAt;
   output.detail(`job ${hex(prepared.id)}: ${prepared.items} items`);
   submitting(prepared.id);
@@ -120,18 +121,32 @@ export async function submitJob(
   return { prepared, prepareMs };
 }
 
-/** Follows a job to its end and audits its receipt. @throws by how it ended */
+/**
+ * Follows a job to its end and audits its receipt. `following` hears of each job that takes its
+ * place, just before the network can know of it. @throws by how it ended
+ */
 export async function finishJob(
-  { prepared, prepareMs }: SubmittedJob,
-  { gateway, executor, scratch, trust }: Ground,
+  { prepared: first, prepareMs }: SubmittedJob,
+  { gateway, executor, scratch, keys, trust }: Ground,
   context: Context,
+  following: (id: Uint8Array) => void = () => {},
 ): Promise<FinishedJob> {
   const { output, signal } = context;
   const progress = output.progress();
+  let prepared = first;
+  const renewing = ({ before, prepared: next }: Renewal): void => {
+    output.warn(
+      `no block took job ${hex(before.id)} in its time, and none can any more: ` +
+        `it is submitted anew as ${hex(next.id)}`,
+    );
+    prepared = next;
+    following(next.id);
+  };
   const ending = await followJob({
     gateway,
     prepared,
     signal,
+    renewal: { keys, renewing },
     show: (sighting) => progress.show(progressView(sighting, jobTerms(prepared))),
   })
     .catch((error: unknown) => {
@@ -157,7 +172,50 @@ export async function runJob(
   context: Context,
 ): Promise<FinishedJob> {
   const ground = embeddedGround(network);
-  return finishJob(await submitJob(wish, ground, context), ground, context);
+  return finishJob(await submitJob(wish, ground, context), ground, context).catch(
+    (error: unknown) => {
+      throw isStall(error) ? stalledHere(error, network.nodes.length) : error;
+    },
+  );
+}
+
+function isStall(error: unknown): error is ClientError {
+  return error instanceof ClientError && error.code === 'NETWORK_NO_QUORUM';
+}
+
+/** An embedded network ends with its command: nothing of it goes on, whoever may come back. */
+function stalledHere(error: ClientError, seats: number): CliError {
+  const most = Math.floor((seats - 1) / 3);
+  return new CliError(
+    {
+      code: error.code,
+      message: error.message,
+      hint:
+        'The network was embedded in this command and ended with it, and so did the job. ' +
+        `Run it again with at most ${most} of ${seats} validators that misbehave: --faulty ${most}.\n` +
+        `More: anwansi explain ${error.code}`,
+      exitCode: exitCodes.network,
+    },
+    { cause: error },
+  );
+}
+
+/** Tells parameters that the program refuses from a program that is at fault. */
+function refusing(executor: Executor): Executor {
+  return {
+    ...executor,
+    count: async (...asked) => {
+      const counted = await executor.count(...asked);
+      // A trap or an endless loop is the program's own; this is its answer.
+      if (counted.kind !== 'failed' || counted.class !== 'bad-value') return counted;
+      throw new CliError({
+        code: 'PARAMETERS_REFUSED',
+        message: `--params: ${counted.reason}`,
+        hint: `${codeEntry('PARAMETERS_REFUSED')?.remedy ?? ''}\nMore: anwansi explain PARAMETERS_REFUSED`,
+        exitCode: exitCodes.usage,
+      });
+    },
+  };
 }
 
 function refused(refusal: string): CliError {

@@ -1,6 +1,6 @@
 /** Write the files that a person asked for, and find out early that it cannot be done. */
 import { constants } from 'node:fs';
-import { access, stat, writeFile } from 'node:fs/promises';
+import { access, lstat, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { CliError, exitCodes } from './error.ts';
 
@@ -17,6 +17,28 @@ export async function checkTarget(file: string): Promise<void> {
 export async function writeTarget(file: string, bytes: Uint8Array): Promise<void> {
   await writeFile(file, bytes).catch((cause: Error) => {
     throw unwritable(file, cause.message, cause);
+  });
+}
+
+/** Refuses a file that is there already, whatever it is. @throws CliError OUTPUT_EXISTS */
+export async function checkAbsent(file: string): Promise<void> {
+  // Also a link that leads nowhere is something that somebody put there.
+  if ((await lstat(file).catch(() => null)) !== null) throw existing(file);
+}
+
+/** Writes a whole file where there is none, also none since it was looked. @throws CliError */
+export async function writeNew(file: string, bytes: Uint8Array): Promise<void> {
+  await writeFile(file, bytes, { flag: 'wx' }).catch((cause: NodeJS.ErrnoException) => {
+    throw cause.code === 'EEXIST' ? existing(file) : unwritable(file, cause.message, cause);
+  });
+}
+
+function existing(file: string): CliError {
+  return new CliError({
+    code: 'OUTPUT_EXISTS',
+    message: `${file} is there already, and is left as it is`,
+    hint: 'Name another file, or replace it with --force if nobody needs it any more.',
+    exitCode: exitCodes.usage,
   });
 }
 

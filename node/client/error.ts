@@ -15,7 +15,7 @@ export type ClientErrorDetail = Readonly<
   | { code: 'COUNT_FAILED'; reason: string }
   | { code: 'COUNT_OUT_OF_RANGE'; items: string; itemsMax: number }
   | { code: 'JOB_REFUSED'; refusal: string }
-  | { code: 'NOT_INCLUDED'; includeBy: string }
+  | { code: 'NOT_INCLUDED'; includeBy: string; renewals: number }
   | { code: 'NETWORK_NO_QUORUM'; heard: number; needed: number; missing: readonly number[] }
   | { code: 'NODE_FAILED'; reason: string }
   | { code: 'CLIENT_URL'; url: string; reason: string }
@@ -64,7 +64,10 @@ function describe(detail: ClientErrorDetail): string {
     case 'JOB_REFUSED':
       return `the network refused the job: ${detail.refusal}`;
     case 'NOT_INCLUDED':
-      return `no block took the job before its time was over (${detail.includeBy})`;
+      return (
+        `no block took the job before its time was over (${detail.includeBy})` +
+        (detail.renewals === 0 ? '' : `, nor ${detail.renewals} before it that it stood in for`)
+      );
     case 'NETWORK_NO_QUORUM':
       return `stalled: the network stands still; ${detail.heard} seats were heard, ${detail.needed} are needed, missing ${detail.missing.join(', ')}`;
     case 'NODE_FAILED':

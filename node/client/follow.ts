@@ -3,12 +3,14 @@ import type { JobRecord } from '../../protocol/ledger/record.ts';
 import { ClientError } from './error.ts';
 import type { Gateway, Pulse, SeenJob } from './gateway.ts';
 import type { Prepared } from './prepare.ts';
+import { isOver, type RenewalWish, renewed, submitRenewing, untilCalm } from './renewal.ts';
+import { wait } from './wait.ts';
 
 /** Milliseconds without a new final header after which a missing quorum is called by name. */
 export const stallMs = 20_000;
 /** Milliseconds between two looks at the clock, and between two at the network. */
 const tickMs = 250;
-const pulseMs = 2_000;
+const pulseMsUsual = 2_000;
 /** Milliseconds that a node may be away before its job is given up. */
 const awayMs = 120_000;
 
@@ -24,10 +26,16 @@ export type FollowOptions = {
   readonly prepared: Prepared;
   readonly show: (sighting: Sighting) => void;
   readonly signal: AbortSignal;
+  /** Milliseconds between two looks at the network; two seconds unless given. */
+  readonly pulseMs?: number;
+  /** Lets the job be submitted anew; without it, a job that no block took ends there. */
+  readonly renewal?: RenewalWish;
 };
 
 /** How a job ended, and what it took. */
 export type Ending = {
+  /** The job that ended: another one than was followed first, where it was submitted anew. */
+  readonly prepared: Prepared;
   readonly record: JobRecord;
   /** Items executed by all drawn seats; null where nobody counted them. */
   readonly executedItems: number | null;
@@ -35,13 +43,31 @@ export type Ending = {
 };
 
 /**
- * Waits for the end of a job.
- * @throws ClientError NOT_INCLUDED, NETWORK_NO_QUORUM, NODE_FAILED, those of the gateway; the
- * signal's reason
+ * Waits for the end of a job. Where no block took it in its time and none can any more, and a
+ * renewal is wished for, it is submitted anew once the chain has caught up; a job that may still be
+ * ordered never is, so that nothing is executed twice.
+ * @throws ClientError NOT_INCLUDED (tried often enough, or not sure), NETWORK_NO_QUORUM,
+ * NODE_FAILED, those of the gateway; the signal's reason
  */
 export async function followJob(options: FollowOptions): Promise<Ending> {
-  const { gateway, prepared, show, signal } = options;
+  const { renewal, pulseMs = pulseMsUsual } = options;
   const startedAt = Date.now();
+  for (let { prepared } = options; ; ) {
+    try {
+      return await followOne({ ...options, prepared }, startedAt);
+    } catch (error) {
+      const isLate = error instanceof ClientError && error.code === 'NOT_INCLUDED';
+      if (!isLate || renewal === undefined) throw error;
+      const part = { ...options, ...renewal, pulseMs };
+      if (!(await isOver(prepared, part))) throw error;
+      await untilCalm(part);
+      prepared = await submitRenewing(await renewed(prepared, part), part);
+    }
+  }
+}
+
+async function followOne(options: FollowOptions, startedAt: number): Promise<Ending> {
+  const { gateway, prepared, show, signal } = options;
   // Whatever ends the following ends all of it.
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
@@ -54,7 +80,7 @@ export async function followJob(options: FollowOptions): Promise<Ending> {
       job = seen;
       tell();
     });
-    const watching = watchNetwork(gateway, prepared, either, () => job);
+    const watching = watchNetwork({ ...options, signal: either }, () => job);
     // Whichever comes second ends by the signal, and nobody looks at it.
     for (const each of [seeing, watching]) each.catch(() => {});
     const last = await Promise.race([seeing, watching]);
@@ -62,7 +88,8 @@ export async function followJob(options: FollowOptions): Promise<Ending> {
     tell();
     const record = await gateway.record(prepared.id, either);
     if (record === null) throw notIncluded(prepared);
-    return { record, executedItems: last.executedItems, elapsedMs: Date.now() - startedAt };
+    const { executedItems } = last;
+    return { prepared, record, executedItems, elapsedMs: Date.now() - startedAt };
   } finally {
     clearInterval(ticks);
     over.abort(new Error('the job is not followed any more'));
@@ -84,9 +111,7 @@ async function lastSighting(
 
 /** Rejects when the job cannot be included any more, or nothing can; never resolves. */
 async function watchNetwork(
-  gateway: Gateway,
-  prepared: Prepared,
-  signal: AbortSignal,
+  { gateway, prepared, signal, pulseMs = pulseMsUsual }: FollowOptions,
   latest: () => SeenJob | null,
 ): Promise<never> {
   let finalAt = Date.now();
@@ -116,24 +141,9 @@ async function watchNetwork(
   }
 }
 
-function wait(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', abort);
-      resolve();
-    }, ms);
-    if (signal.aborted) abort();
-    else signal.addEventListener('abort', abort, { once: true });
-  });
-}
-
-function notIncluded({ signed }: Prepared): ClientError {
+function notIncluded({ signed, renewals }: Prepared): ClientError {
   const includeBy = new Date(signed.job.includeByMs).toISOString();
-  return new ClientError({ code: 'NOT_INCLUDED', includeBy });
+  return new ClientError({ code: 'NOT_INCLUDED', includeBy, renewals });
 }
 
 /** The error that names who is missing. */

@@ -19,7 +19,7 @@ import {
 } from '../../protocol/params.ts';
 import type { Executor, ItemSource } from '../ports.ts';
 import { ClientError } from './error.ts';
-import type { Gateway } from './gateway.ts';
+import type { Anchor, Gateway } from './gateway.ts';
 import { type ItemList, storeInput } from './input.ts';
 import type { Program } from './program.ts';
 
@@ -42,6 +42,8 @@ export type Prepared = {
   readonly items: number;
   readonly inputBytes: number;
   readonly programCid: Uint8Array;
+  /** How many jobs it took the place of, because the time of each was over. */
+  readonly renewals: number;
 };
 
 const subtaskCountDefault = 256;
@@ -105,7 +107,7 @@ export async function prepareJob(
     costTable: costTableVersion,
     network: gateway.network as Digest,
     submitter: keys.publicKey,
-    nonce: randomBytes(8).readBigUInt64BE(),
+    nonce: freshNonce(),
     program: programCid,
     input:
       list === null
@@ -124,14 +126,40 @@ export async function prepareJob(
     fuelRender: 0n,
     slowItemMs,
     fee: wish.fee,
-    anchorHeight: anchor.height,
-    anchorHash: anchor.hash,
-    includeByMs: anchor.timeMs + jobLifeMsMax,
+    ...anchored(anchor),
     waves: waveCountMin,
   };
-  const message = signedMessage('job', gateway.network as Digest, jobCodec.encode(job));
-  const signed = { job, signature: keys.sign(message) };
-  return { signed, id: jobId(job), items, inputBytes: list?.bytes ?? 0, programCid };
+  const named = signJob(job, gateway, keys);
+  return { ...named, items, inputBytes: list?.bytes ?? 0, programCid, renewals: 0 };
+}
+
+/** The same job anew, on a later anchor: another nonce, another id, another time to be ordered. */
+export async function renewJob(
+  before: Prepared,
+  gateway: Gateway,
+  keys: SeatKeys,
+  signal: AbortSignal,
+): Promise<Prepared> {
+  const anchor = await gateway.anchor(signal);
+  const job: Job = { ...before.signed.job, nonce: freshNonce(), ...anchored(anchor) };
+  return { ...before, ...signJob(job, gateway, keys), renewals: before.renewals + 1 };
+}
+
+function freshNonce(): bigint {
+  return randomBytes(8).readBigUInt64BE();
+}
+
+function anchored({ height, hash, timeMs }: Anchor) {
+  return { anchorHeight: height, anchorHash: hash, includeByMs: timeMs + jobLifeMsMax };
+}
+
+function signJob(
+  job: Job,
+  { network }: Gateway,
+  keys: SeatKeys,
+): { readonly signed: SignedJob; readonly id: Uint8Array } {
+  const message = signedMessage('job', network as Digest, jobCodec.encode(job));
+  return { signed: { job, signature: keys.sign(message) }, id: jobId(job) };
 }
 
 type Measure = {

@@ -11,6 +11,7 @@ import { OperatorError } from './error.ts';
 import { lockKey } from './key-lock.ts';
 import type { Log } from './log.ts';
 import { nothingOpened } from './opened.ts';
+import { failureLines } from './report.ts';
 import { servers } from './servers.ts';
 import { stopMsMax } from './start.ts';
 
@@ -47,11 +48,7 @@ export async function startDevTogether(layout: DevLayout, log: Log): Promise<Dev
     const { promise: failed, reject } = Promise.withResolvers<never>();
     failed.catch(() => undefined);
     for (const [seat, node] of network.nodes.entries())
-      node.watch((event) => {
-        if (event.kind !== 'failed') return;
-        log.error({ seat, reason: event.reason }, 'something failed');
-        if (network.hosts[seat]!.addresses().length === 0) reject(event.reason);
-      });
+      node.watch(failureLines({ log, node, ended: reject }, { seat }));
     const first = seats[0]!;
     const config = configSchema.parse({
       network: {},

@@ -1,8 +1,10 @@
 /** Look at what a running node depends on: disk, clock, peers, quorum. */
 import { statfs } from 'node:fs/promises';
 import type { Finding, Peer } from '../api/contract.ts';
+import { codeEntry } from '../cli/codes.ts';
 import type { AnwansiNode } from '../face.ts';
 import { hearingOf, noQuorumText } from '../views/quorum.ts';
+import { reasonCode, reasonText } from './log.ts';
 
 /** Bytes of free disk below which an operator is warned, and below which a node is unfit. */
 const freeBytesLow = 4 * 1024 ** 3;
@@ -17,7 +19,29 @@ export type FindingParts = {
 
 /** What was found, each with its cause, what follows from it, and what to do. */
 export async function findingsOf(parts: FindingParts): Promise<readonly Finding[]> {
-  return [await diskFinding(parts), clockFinding(parts), peersFinding(parts), quorumFinding(parts)];
+  return [
+    ...stoppedFinding(parts),
+    await diskFinding(parts),
+    clockFinding(parts),
+    peersFinding(parts),
+    quorumFinding(parts),
+  ];
+}
+
+/** Why the node could not go on; nothing while it runs. */
+function stoppedFinding({ node }: FindingParts): readonly Finding[] {
+  const failure = node.failure();
+  if (failure === null) return [];
+  const code = reasonCode(failure.reason);
+  return [
+    {
+      name: 'node',
+      state: 'failed',
+      cause: `The node could not go on: ${reasonText(failure.reason)}`,
+      consequence: 'It has left its network, votes on nothing and keeps nothing more.',
+      remedy: `Start it again. ${codeEntry(code)?.remedy ?? `See: anwansi explain ${code}`}`,
+    },
+  ];
 }
 
 async function diskFinding({ directory }: FindingParts): Promise<Finding> {

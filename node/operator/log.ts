@@ -38,6 +38,11 @@ export function reasonText(reason: unknown): string {
   return reason instanceof Error ? `${reason.name}: ${reason.message}` : String(reason);
 }
 
+/** The stable code of whatever was thrown. */
+export function reasonCode(reason: unknown): string {
+  return reason instanceof ProtocolError ? reason.code : 'UNEXPECTED';
+}
+
 /** Lets a thing through once in a while, and then tells how often it was held back. */
 export type Seldom = (thing: string) => { readonly heldBack?: number } | null;
 

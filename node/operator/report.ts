@@ -4,7 +4,7 @@ import { quorum } from '../../protocol/consensus/seats.ts';
 import type { Notice } from '../../protocol/replica/effect.ts';
 import type { AnwansiNode, NodeEvent } from '../face.ts';
 import type { NetworkEvent, Unreachable } from '../network/event.ts';
-import { type Log, type Seldom, seldom } from './log.ts';
+import { type Log, reasonCode, reasonText, type Seldom, seldom } from './log.ts';
 
 /** Milliseconds between two looks at who is missing. */
 const lookMs = 1_000;
@@ -95,12 +95,41 @@ export type ReportParts = {
   readonly node: AnwansiNode;
   readonly peers: () => readonly string[];
   readonly unreachable: () => readonly Unreachable[];
-  /** Told of what the node cannot go on from. */
-  readonly failed: (reason: unknown) => void;
+  /** Told once, of what the node could not go on from. */
+  readonly ended: (reason: unknown) => void;
 };
 
+/**
+ * What went wrong in a node, as log lines: one that the node goes on from now and then, the one
+ * that ended it once, with its code. `ended` is told of the latter, also where it came before.
+ */
+export function failureLines(
+  { log, node, ended }: Pick<ReportParts, 'log' | 'node' | 'ended'>,
+  facts: Readonly<Record<string, unknown>> = {},
+  often: Seldom = seldom(),
+): (event: NodeEvent) => void {
+  const module = 'node';
+  let over = false;
+  const fatal = (reason: unknown): void => {
+    if (over) return;
+    over = true;
+    log.fatal({ module, ...facts, code: reasonCode(reason), reason }, 'the node cannot go on');
+    ended(reason);
+  };
+  const before = node.failure();
+  if (before !== null) fatal(before.reason);
+  return (event) => {
+    if (event.kind !== 'failed') return;
+    if (event.fatal) return fatal(event.reason);
+    const due = often(reasonText(event.reason));
+    if (due === null) return;
+    const code = reasonCode(event.reason);
+    log.error({ module, ...facts, code, reason: event.reason, ...due }, 'something failed');
+  };
+}
+
 /** Follows a node until the returned function is called. */
-export function report({ log, node, peers, unreachable, failed }: ReportParts): () => void {
+export function report({ log, node, peers, unreachable, ended }: ReportParts): () => void {
   const { seats, parameters } = node.rules.genesis;
   const missing = missingLines(log);
   const module = 'chain';
@@ -109,8 +138,9 @@ export function report({ log, node, peers, unreachable, failed }: ReportParts): 
   let stillToldAt: number | null = null;
 
   const heard = (): readonly number[] => [...node.seatsHeardSince(Date.now() - stillMs)];
+  const failed = failureLines({ log, node, ended });
   const followed = (event: NodeEvent): void => {
-    if (event.kind === 'failed') failed(event.reason);
+    failed(event);
     if (event.kind !== 'final') return;
     const at = performance.now();
     lastFinalAt = at;

@@ -37,6 +37,7 @@ const apiServer: ServerStart = async (parts) => {
     scratch,
     software,
     peers,
+    addresses: network.addresses,
     findings: () => findingsOf({ node, peers, directory: paths.data }),
     duties: node.duties,
     stateProof: node.stateProof,

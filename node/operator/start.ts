@@ -17,7 +17,7 @@ import { makeFolder, writeWhole } from './files.ts';
 import { adoptGenesis, type GenesisFile, genesisOf } from './genesis-file.ts';
 import { lockKey } from './key-lock.ts';
 import { readKey } from './keys.ts';
-import { type Log, reasonText, seldom } from './log.ts';
+import type { Log } from './log.ts';
 import { nothingOpened, type Opened } from './opened.ts';
 import type { OperatorPaths } from './paths.ts';
 import { networkLines, noticeLines, report } from './report.ts';
@@ -119,7 +119,9 @@ async function startParts(options: ValidatorOptions, opened: Opened): Promise<Va
   await sweep(paths.scratch, scratch);
   const { promise: failed, reject } = Promise.withResolvers<never>();
   failed.catch(() => undefined);
-  opened.add('the log of the node', followNode(options.log, node, network, reject));
+  const { peers: connected, unreachable } = network;
+  const followed = report({ log, node, peers: connected, unreachable, ended: reject });
+  opened.add('the log of the node', followed);
 
   const servers: RunningServer[] = [];
   const parts = { node, network, executor, scratch, genesis, config, paths, log };
@@ -171,31 +173,6 @@ async function seatHolder(
 function seatIndex({ seats }: Genesis, publicKey: Uint8Array): number | null {
   const index = seats.findIndex((seat) => sameBytes(seat.publicKey, publicKey));
   return index < 0 ? null : index;
-}
-
-/** Logs what the node sees until the returned function is called; tells what ends it. */
-function followNode(
-  log: Log,
-  node: AnwansiNode,
-  network: Libp2pNetwork,
-  end: (reason: unknown) => void,
-): () => void {
-  const often = seldom();
-  const failed = (reason: unknown): void => {
-    const due = often(reasonText(reason));
-    if (due !== null) log.error({ module: 'node', reason, ...due }, 'something failed');
-    // A node that cannot go on has stopped its network; one that lost a single job has not.
-    setImmediate(() => {
-      if (network.addresses().length === 0) end(reason);
-    });
-  };
-  return report({
-    log,
-    node,
-    peers: network.peers,
-    unreachable: network.unreachable,
-    failed,
-  });
 }
 
 /** Removes what earlier processes left in a folder. */

@@ -27,11 +27,11 @@ export type Blobs = BlobStore & {
   /** Stores the bytes of a known blob or list. @throws BLOB_MISMATCH if they are others. */
   readonly putAs: (cid: Uint8Array, bytes: Uint8Array) => Promise<void>;
   /**
-   * Stores bytes as they come, holding one block of them; what a failing source gave is removed.
+   * Stores an upload as it comes, holding one block of it; what a failing source gave is removed.
    * @throws BlobError `BLOB_TOO_LONG`, {@link StorageError} `BLOB_QUOTA`, the source's own errors
    */
   readonly putStream: (chunks: AsyncIterable<Uint8Array>) => Promise<StoredBlob>;
-  /** Stores a list as it travels and returns its content id. */
+  /** Stores a list that is uploaded, as it travels, and returns its content id. */
   readonly putList: (entries: readonly Uint8Array[]) => Promise<Uint8Array>;
   /**
    * Bytes `index * 256 KiB` and on, at most 256 KiB, of a blob or list; null when it is not here
@@ -42,6 +42,10 @@ export type Blobs = BlobStore & {
   readonly size: (cid: Uint8Array) => Promise<number | null>;
   /** The bytes of a long blob's manifest; null when it has none, or is not here. */
   readonly manifest: (cid: Uint8Array) => Promise<Uint8Array | null>;
+  /** Pins a blob for a job that names it; if it was an upload, it is none any more. */
+  readonly claim: (cid: Uint8Array) => void;
+  /** Evicts what is beyond the quota, after everything that must stay is pinned again. */
+  readonly trim: () => Promise<void>;
 };
 
 /** A blob that was named while it came by. */
@@ -51,10 +55,13 @@ export type BlobStoreOptions = {
   /** Made, with its parents, when it is not there. */
   readonly directory: string;
   readonly quotaBytes: number;
+  /** Milliseconds of the clock by which uploads grow old; one that nobody sets, unless given. */
+  readonly now?: () => number;
 };
 
 /**
- * Opens a directory of blobs. What a crash left half written is swept away.
+ * Opens a directory of blobs. What a crash left half written is swept away. What is beyond a
+ * smaller quota than last time stays until `trim`.
  *
  * `path` checks a file once and remembers its size and time of change, so that handing it to a
  * child again is cheap; pin a blob for as long as its path is in use.
@@ -62,11 +69,10 @@ export type BlobStoreOptions = {
  * @throws {@link StorageError} `BLOB_FAILED`; from `put` `BLOB_QUOTA`, `BLOB_NO_SPACE`; from
  * reads `BLOB_CORRUPT`, after which the blob is not here any more.
  */
-export async function openBlobStore({ directory, quotaBytes }: BlobStoreOptions): Promise<Blobs> {
-  const folder = await openFolder(directory);
-  const quota = openQuota(quotaBytes);
+export async function openBlobStore(options: BlobStoreOptions): Promise<Blobs> {
+  const folder = await openFolder(options.directory);
+  const quota = openQuota(options.quotaBytes, options.now);
   for (const { name, bytes } of folder.found) quota.add(name, bytes);
-  for (const victim of quota.makeRoom(0)) await folder.remove(victim);
   return blobs(folder, quota);
 }
 
@@ -102,7 +108,7 @@ function blobs(folder: BlobFolder, quota: Quota): Blobs {
     putStream: (chunks) => storeStream(folder, quota, changes, chunks),
     putList: async (entries) => {
       const { cid, bytes } = await unhurried(listBlobStretches(entries));
-      await store(cid, bytes);
+      await store(cid, bytes, true);
       return cid;
     },
     read: (cid) =>
@@ -120,6 +126,14 @@ function blobs(folder: BlobFolder, quota: Quota): Blobs {
     path: (cid) => checked(cid, async (_, path) => path),
     pin: (cid) => quota.pin(pinName(cid)),
     release: (cid) => quota.release(pinName(cid)),
+    claim: (cid) => {
+      quota.pin(pinName(cid));
+      quota.named(pinName(cid));
+    },
+    trim: async () => {
+      for (const victim of quota.makeRoom(0))
+        await changes.exclusive(victim, () => folder.remove(victim));
+    },
     bytes: quota.bytes,
     close: () => changes.settled(null),
   };
@@ -127,16 +141,17 @@ function blobs(folder: BlobFolder, quota: Quota): Blobs {
 
 /** Writes a blob that is not here yet, after making room for it. */
 function storing(folder: BlobFolder, quota: Quota, { exclusive, settled }: Turns) {
-  return async (cid: Cid, bytes: Uint8Array): Promise<void> => {
+  return async (cid: Cid, bytes: Uint8Array, isUpload = false): Promise<void> => {
     const name = nameText(cid)!;
     if (quota.has(name)) {
       await settled(name);
-      return quota.touch(name);
+      return isUpload ? quota.upload(name, false) : quota.touch(name);
     }
-    const evictions = quota
-      .makeRoom(bytes.length)
-      .map((victim) => exclusive(victim, () => folder.remove(victim)));
+    const evictions = (isUpload ? quota.makeRoomForUpload : quota.makeRoom)(bytes.length).map(
+      (victim) => exclusive(victim, () => folder.remove(victim)),
+    );
     quota.add(name, bytes.length);
+    if (isUpload) quota.upload(name, false);
     // Nobody may evict what is not written yet.
     quota.pin(name);
     try {
@@ -162,12 +177,12 @@ async function storeStream(
 ): Promise<StoredBlob> {
   const file = await folder.begin();
   const place = `stream ${randomUUID()}`;
-  quota.pin(place);
+  quota.upload(place, true);
   let named = emptyBlob;
   try {
     for await (const block of blocksOf(chunks)) {
       named = pushBlock(named, nativeSha256(block) as Digest, block.length);
-      const victims = quota.makeRoom(block.length);
+      const victims = quota.makeRoomForUpload(block.length);
       quota.add(place, named.size);
       for (const victim of victims) await exclusive(victim, () => folder.remove(victim));
       await file.append(block);
@@ -177,18 +192,19 @@ async function storeStream(
     quota.drop(place);
     if (quota.has(name)) {
       await settled(name);
-      quota.touch(name);
+      quota.upload(name, false);
     } else {
       quota.add(name, bytes);
+      quota.upload(name, true);
       await exclusive(name, () => file.keep(name)).catch((error: unknown) => {
         quota.drop(name);
         throw error;
       });
+      quota.upload(name, false);
     }
     return { cid, bytes };
   } finally {
     quota.drop(place);
-    quota.release(place);
     await file.discard();
   }
 }

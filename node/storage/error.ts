@@ -12,7 +12,15 @@ export type StorageErrorDetail = Readonly<
   | { code: 'STORE_CLOSED' }
   | { code: 'BLOB_CORRUPT'; cid: string; path: string }
   | { code: 'BLOB_MISMATCH'; cid: string }
-  | { code: 'BLOB_QUOTA'; bytes: number; pinnedBytes: number; quotaBytes: number }
+  | {
+      code: 'BLOB_QUOTA';
+      bytes: number;
+      /** Bytes that jobs, and what runs here, keep in use. */
+      pinnedBytes: number;
+      /** Bytes of the last hour's uploads that no job names. */
+      uploadedBytes: number;
+      quotaBytes: number;
+    }
   | { code: 'BLOB_NO_SPACE'; directory: string; bytes: number }
   | { code: 'BLOB_FAILED'; path: string; action: 'open' | 'read' | 'write' }
 >;
@@ -67,8 +75,10 @@ function describe(detail: StorageErrorDetail): string {
       return `the bytes are not those of blob ${detail.cid}; nothing is stored`;
     case 'BLOB_QUOTA':
       return (
-        `a blob of ${detail.bytes} bytes does not fit: ${detail.pinnedBytes} of the quota of ` +
-        `${detail.quotaBytes} bytes are in use by open jobs; raise the quota, or wait for them`
+        `${detail.bytes} bytes more do not fit: of the quota of ${detail.quotaBytes} bytes ` +
+        `${detail.pinnedBytes} are in use by open jobs, and of the rest uploads that no job names ` +
+        `yet have ${detail.uploadedBytes}, at most half of it; submit the job, wait, or raise ` +
+        'the quota'
       );
     case 'BLOB_NO_SPACE':
       return `no space left for ${detail.bytes} bytes in ${detail.directory}; free some`;

@@ -14,19 +14,27 @@ export type MemoryBlobs = Blobs & {
   readonly damage: (cid: Uint8Array, bytes: Uint8Array) => void;
 };
 
-/** An empty blob store. Its `path` is always null: there are no files. */
-export function openMemoryBlobs({ quotaBytes }: { readonly quotaBytes: number }): MemoryBlobs {
-  const held = new Map<string, Uint8Array>();
-  const quota = openQuota(quotaBytes);
+export type MemoryBlobOptions = {
+  readonly quotaBytes: number;
+  /** Milliseconds of the clock by which uploads grow old. */
+  readonly now?: () => number;
+};
 
-  const store = (cid: Cid, bytes: Uint8Array): void => {
+/** An empty blob store. Its `path` is always null: there are no files. */
+export function openMemoryBlobs({ quotaBytes, now }: MemoryBlobOptions): MemoryBlobs {
+  const held = new Map<string, Uint8Array>();
+  const quota = openQuota(quotaBytes, now);
+
+  const store = (cid: Cid, bytes: Uint8Array, isUpload = false): void => {
     const name = nameText(cid)!;
     if (quota.has(name)) quota.touch(name);
     else {
-      for (const victim of quota.makeRoom(bytes.length)) held.delete(victim);
+      const makeRoom = isUpload ? quota.makeRoomForUpload : quota.makeRoom;
+      for (const victim of makeRoom(bytes.length)) held.delete(victim);
       held.set(name, bytes.slice());
       quota.add(name, bytes.length);
     }
+    if (isUpload) quota.upload(name, false);
   };
   const read: Blobs['read'] = async (cid) => {
     const name = nameText(cid);
@@ -52,7 +60,7 @@ export function openMemoryBlobs({ quotaBytes }: { readonly quotaBytes: number })
       for await (const chunk of chunks) parts.push(chunk.slice());
       const bytes = concatBytes(...parts);
       const { cid } = nameBlob(bytes);
-      store(cid, bytes);
+      store(cid, bytes, true);
       return { cid, bytes: bytes.length };
     },
     putAs: async (cid, bytes) => {
@@ -63,7 +71,7 @@ export function openMemoryBlobs({ quotaBytes }: { readonly quotaBytes: number })
     },
     putList: async (entries) => {
       const { cid, bytes } = listBlob(entries);
-      store(cid, bytes);
+      store(cid, bytes, true);
       return cid;
     },
     read,
@@ -82,6 +90,13 @@ export function openMemoryBlobs({ quotaBytes }: { readonly quotaBytes: number })
     path: async () => null,
     pin: (cid) => quota.pin(pinName(cid)),
     release: (cid) => quota.release(pinName(cid)),
+    claim: (cid) => {
+      quota.pin(pinName(cid));
+      quota.named(pinName(cid));
+    },
+    trim: async () => {
+      for (const victim of quota.makeRoom(0)) held.delete(victim);
+    },
     bytes: quota.bytes,
     close: async () => {},
     damage: (cid, bytes) => void held.set(nameText(cid)!, bytes.slice()),

@@ -1,9 +1,15 @@
 /** Show a job as its node knows it: where it stands, what it awaits, from whom, until when. */
 import { hex } from '../../protocol/brand.ts';
 import { itemCount, type SignedJob } from '../../protocol/job/job.ts';
+import { laneItemCount } from '../../protocol/job/split.ts';
 import { StateCursor } from '../../protocol/ledger/state.ts';
+import { type Cid, formatCid } from '../../protocol/merkle/cid.ts';
 import { formatRatio, type Ratio } from '../../protocol/ratio.ts';
-import { describeJob, type ProvisionalJob } from '../../protocol/replica/view.ts';
+import {
+  describeJob,
+  type LeadingClaim,
+  type ProvisionalJob,
+} from '../../protocol/replica/view.ts';
 import type { JobView } from '../api/contract.ts';
 import type { AnwansiNode } from '../face.ts';
 import { awaitsSentence } from './awaits.ts';
@@ -38,7 +44,7 @@ function heardJob(node: AnwansiNode, id: Uint8Array): SignedJob | null {
 }
 
 function orderedView(node: AnwansiNode, id: Uint8Array, job: ProvisionalJob, now: number): JobView {
-  const { record, lanes } = job;
+  const { record } = job;
   const { final } = node.state();
   const stall = record.ended === null ? stallText(node, now) : null;
   return {
@@ -59,20 +65,44 @@ function orderedView(node: AnwansiNode, id: Uint8Array, job: ProvisionalJob, now
     fee: String(record.fee),
     includedHeight: record.includedHeight,
     endedHeight: record.ended,
-    provisional:
-      record.ended !== null || record.plan === null
-        ? null
-        : {
-            bound: boundText(job.bound, record.plan),
-            lanes: lanes.map(({ untilMs, awaited, bound, ...lane }) => ({
-              ...lane,
-              awaited: [...awaited],
-              until: untilMs === null ? null : new Date(untilMs).toISOString(),
-              bound: boundText(bound, record.plan!),
-            })),
-          },
+    provisional: provisionalView(job),
     at: final.header.height,
   };
+}
+
+/** The best guess so far, and how much of the job it covers; null when there is none to make. */
+function provisionalView({ record, lanes, bound }: ProvisionalJob): JobView['provisional'] {
+  const { plan, ended, items, subtasks } = record;
+  if (ended !== null || plan === null) return null;
+  const covered = lanes.filter(({ leading }) => leading !== null);
+  return {
+    bound: boundText(bound, plan),
+    coverage: {
+      lanes: covered.length,
+      lanesAll: lanes.length,
+      items: covered.reduce(
+        (sum, { lane }) => sum + laneItemCount(items, subtasks, plan.lanes, lane),
+        0,
+      ),
+      itemsAll: items,
+    },
+    lanes: lanes.map(({ untilMs, awaited, bound: ofLane, leading, ...lane }) => ({
+      ...lane,
+      leading: leadingView(leading),
+      awaited: [...awaited],
+      until: untilMs === null ? null : new Date(untilMs).toISOString(),
+      bound: boundText(ofLane, plan),
+    })),
+  };
+}
+
+type LaneView = NonNullable<JobView['provisional']>['lanes'][number];
+
+function leadingView(leading: LeadingClaim | null): LaneView['leading'] {
+  if (leading === null) return null;
+  return leading.kind === 'failed'
+    ? { claim: 'failed', cid: null }
+    : { claim: 'value', cid: formatCid(leading.cid as Cid) };
 }
 
 /** A bound, never as 0: where more votes agree than are assumed bad, the assumption is all. */

@@ -10,16 +10,26 @@ import { reasonOf } from './reason.ts';
 /** Views by which a certified block may be ahead of the final one while its body is on its way. */
 const certifiedAheadMax = 2;
 
+/** What a node does not know of itself. */
+export type Outside = {
+  /** Name and version of this software. */
+  readonly software: string;
+  /** Peers that are connected now. */
+  readonly peers: number;
+  /** Multiaddrs on which peers reach this node. */
+  readonly addresses: readonly string[];
+};
+
+/** Addresses that are told: a machine with more has them on few ports. */
+const addressCountMax = 64;
+
 /**
  * How a node is.
- * @param peers - Peers that are connected now.
- * @param software - Name and version of this software.
  * @param now - This machine's clock, milliseconds since 1970.
  */
 export function statusOf(
   node: AnwansiNode,
-  peers: number,
-  software: string,
+  { software, peers, addresses }: Outside,
   now: number = Date.now(),
 ): Status {
   const { rules, seat, startedAt } = node;
@@ -27,7 +37,10 @@ export function statusOf(
   const { header, hash, map } = state.final;
   const { height, timeMs } = header;
   const hearing = hearingOf(node, now);
-  const [sync, code] = syncOf(state, hearing, { now, startedAt });
+  const [sync, code]: Sync =
+    node.failure() === null
+      ? syncOf(state, hearing, { now, startedAt })
+      : ['stalled', 'NODE_STOPPED'];
   return {
     protocol: 'anwansi/1',
     software,
@@ -39,6 +52,7 @@ export function statusOf(
     sync,
     reason: code === null ? null : reasonOf(code),
     peers,
+    addresses: addresses.slice(0, addressCountMax),
     heard: [...hearing.heard],
     quorum: hearing.needed,
     openJobs: new StateCursor(map).open().length,
@@ -89,6 +103,8 @@ export function healthOf(status: Status, findings: readonly Finding[]): Health {
   return { state, findings: all };
 }
 
+const stoppedConsequence = 'It keeps and announces nothing more, and what it shows is old.';
+
 const syncConsequences: Readonly<Record<Status['sync'], string>> = {
   synced: 'Jobs can be submitted, and what it shows is current.',
   syncing: 'What it shows is old; jobs are kept and announced, and ordered by others.',
@@ -100,7 +116,7 @@ function syncFinding({ sync, reason, final, heard, quorum }: Status): Finding {
     name: 'sync',
     state: sync === 'synced' ? 'ok' : sync === 'syncing' ? 'warning' : 'failed',
     cause: `${reason?.meaning ?? 'The node keeps up with the network.'} Height ${final.height} is final; ${heard.length} seats are heard, a quorum takes ${quorum}.`,
-    consequence: syncConsequences[sync],
+    consequence: reason?.code === 'NODE_STOPPED' ? stoppedConsequence : syncConsequences[sync],
     remedy: reason?.remedy ?? 'Nothing to do.',
   };
 }

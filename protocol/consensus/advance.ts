@@ -3,6 +3,7 @@ import { mark, unreachable } from '../assert.ts';
 import { hex } from '../brand.ts';
 import type { Digest } from '../crypto/hash.ts';
 import { signVote } from './ballot.ts';
+import { bearing, entered } from './chain.ts';
 import { type Certificate, type Vote, type VoteKind, votesOf } from './message.ts';
 import {
   type EngineEffect,
@@ -16,6 +17,7 @@ import {
   withRecord,
 } from './state.ts';
 import { accuse, certify, contradiction, count, keep, room, settled } from './tally.ts';
+import { Versions } from './versions.ts';
 
 /** One step in the making: `state` is replaced, never changed, so that the old one stays good. */
 export type Draft = {
@@ -83,6 +85,7 @@ function adopt(draft: Draft, certificate: Certificate): void {
   switch (kind) {
     case 'notar':
       follow(draft, 'C11');
+      draft.state = bearing(draft.state, view);
       draft.effects.push({ kind: 'notarized', block, view });
       wantBlock(draft, block, view);
       leave(draft, certificate);
@@ -107,7 +110,7 @@ function leave(draft: Draft, certificate: Certificate): void {
   const { state, now } = draft;
   if (certificate.view < state.view) return;
   follow(draft, 'C14');
-  draft.state = { ...state, view: certificate.view + 1, enteredAt: now, entry: certificate };
+  draft.state = entered(state, certificate, now);
 }
 
 /** Moves the root, and forgets everything older. */
@@ -117,18 +120,22 @@ function finalize(draft: Draft, certificate: Certificate): void {
   const id = hex(block);
   const { tally } = recordOf(state, view);
   const views = new Map<number, ViewRecord>([[view, { tally: settled(tally), blocks: [id] }]]);
-  for (const [other, kept] of state.views) if (other > view) views.set(other, kept);
+  for (const [other, kept] of state.views.entries()) if (other > view) views.set(other, kept);
   draft.state = {
-    ...state,
+    ...bearing(state, view),
     root: { id, view },
     finalCertificate: certificate,
     repeatAt: now + rules.standstillMs,
-    views,
-    blocks: new Map([...state.blocks].filter(([key, { ref }]) => key === id || ref.view > view)),
-    own: new Map([...state.own].filter(([other]) => other > view)),
+    views: new Versions(views),
+    blocks: only(state.blocks, (key, { ref }) => key === id || ref.view > view),
+    own: only(state.own, (other) => other > view),
   };
   draft.effects.push({ kind: 'finalized', block, view, certificate });
   wantBlock(draft, block, view);
+}
+
+function only<K, V>(map: Versions<K, V>, keeps: (key: K, value: V) => boolean): Versions<K, V> {
+  return new Versions(new Map(map.entries().filter(([key, value]) => keeps(key, value))));
 }
 
 /** Votes Final for a block just notarized, unless we have voted Skip or Final in its view. */

@@ -4,7 +4,8 @@ import { hex, unhex } from '../brand.ts';
 import { type Digest, zeroDigest } from '../crypto/hash.ts';
 import { castVote, type Draft, follow, wantBlock } from './advance.ts';
 import { mayNotarize } from './ballot.ts';
-import { groundOf } from './chain.ts';
+import { parentOf, supportOf, surveyed } from './chain.ts';
+import { checkLog } from './error.ts';
 import { onAnnounced, onCertificate, onProposed, onValidated, onVote } from './intake.ts';
 import {
   type BlockRef,
@@ -25,6 +26,7 @@ import {
 } from './state.ts';
 import { count, emptyTally, keep, room } from './tally.ts';
 import { nextWake, rebased, skipDueAt } from './timer.ts';
+import { Versions } from './versions.ts';
 
 export type {
   EngineEffect,
@@ -49,7 +51,10 @@ export type Boot = {
   readonly blocks: readonly BlockRef[];
 };
 
-/** Starts, or starts again. What was signed is said again; nothing that excludes it is signed. */
+/**
+ * Starts, or starts again. What was signed is said again; nothing that excludes it is signed.
+ * @throws LogError where what was kept breaks a rule, or is not this seat's
+ */
 export function start(rules: EngineRules, boot: Boot): Transition {
   assert(rules.viewTimeoutMs > 0, 'a view has time');
   assert(rules.standstillMs > rules.heartbeatMs, 'a pause between blocks is no standstill');
@@ -124,9 +129,11 @@ function finish(draft: Draft, ticked: boolean): Transition {
   if (draft.state.repeatAt <= draft.now) standstill(draft);
   for (let view = 0; view !== draft.state.view; ) {
     view = draft.state.view;
+    draft.state = surveyed(draft.state);
     notarize(draft);
     skip(draft);
   }
+  draft.state = surveyed(draft.state);
   lead(draft);
   if (draft.lines.length === 0) follow(draft, 'C31');
   const at = nextWake(draft.state, draft.rules);
@@ -162,11 +169,11 @@ function lead(draft: Draft): void {
   const { view, led } = state;
   if (rules.self === null || rules.leaderOf(view) !== rules.self) return;
   if (ownVotes(state, view).notar !== null) return;
-  const ground = groundOf(state);
-  if (ground === null || (led?.view === view && led.parent === ground.parent.id)) return;
+  const parent = parentOf(state);
+  if (parent === null || (led?.view === view && led.parent === parent.id)) return;
   follow(draft, 'C24');
-  draft.state = { ...state, led: { view, parent: ground.parent.id } };
-  effects.push({ kind: 'lead', view, ...ground });
+  draft.state = { ...state, led: { view, parent: parent.id } };
+  effects.push({ kind: 'lead', view, parent, ...supportOf(state, parent) });
 }
 
 /** Nothing has become final for too long: says everything again, asks again. */
@@ -175,7 +182,7 @@ function standstill(draft: Draft): void {
   repeat(draft);
   const { root, finalCertificate, views } = draft.state;
   if (finalCertificate !== null) wantBlock(draft, finalCertificate.block, root.view);
-  for (const [open, { tally }] of views)
+  for (const [open, { tally }] of views.entries())
     if (open > root.view && tally.certificates.notar !== null)
       wantBlock(draft, tally.certificates.notar.block, open);
   draft.state = { ...draft.state, repeatAt: draft.now + draft.rules.standstillMs };
@@ -206,7 +213,8 @@ function rootState(rules: EngineRules, boot: Boot): EngineState {
   let tally = emptyTally;
   for (const certificate of [notar, finalCertificate]) {
     if (certificate === undefined || certificate === null) continue;
-    assert(checkCertificate(certificate, rules) === null, 'the root is certified');
+    const isGood = checkCertificate(certificate, rules) === null;
+    checkLog(isGood, 'a certificate of the last final block does not certify it');
     tally = keep(tally, certificate);
   }
   return {
@@ -217,25 +225,33 @@ function rootState(rules: EngineRules, boot: Boot): EngineState {
     root: { id: root.id, view: root.view },
     finalCertificate,
     repeatAt: now + rules.standstillMs,
-    views: new Map([[root.view, { tally, blocks: [root.id] }]]),
-    blocks: new Map([[root.id, { ref: root, validated: true }]]),
-    own: new Map(),
+    views: new Versions(new Map([[root.view, { tally, blocks: [root.id] }]])),
+    blocks: new Versions(new Map([[root.id, { ref: root, validated: true }]])),
+    own: new Versions(),
+    barren: root.view + 1,
     led: null,
     wakeAt: null,
   };
 }
 
-/** Takes one vote of our own log back. A log that breaks a rule stops us before we add to it. */
+/**
+ * Takes one vote of our own log back. A log that breaks a rule stops us before we add to it.
+ * @throws LogError
+ */
 function recall(draft: Draft, vote: Vote): void {
   const { rules } = draft;
   const { seat, view, kind } = vote;
-  assert(seat === rules.self && vote.epoch === rules.epoch, 'the vote log is our seat’s');
+  checkLog(
+    seat === rules.self && vote.epoch === rules.epoch,
+    `a vote of view ${view} is not of our seat`,
+  );
   const own = ownVotes(draft.state, view);
-  assert(own[kind] === null, 'the vote log keeps I1');
-  assert(kind !== 'final' || own.skip === null, 'the vote log keeps I2');
-  assert(kind !== 'skip' || own.final === null, 'the vote log keeps I2');
+  checkLog(own[kind] === null, `the votes of view ${view} break I1`);
+  checkLog(kind !== 'final' || own.skip === null, `the votes of view ${view} break I2`);
+  checkLog(kind !== 'skip' || own.final === null, `the votes of view ${view} break I2`);
   const message = voteMessage(rules.network, vote, seat);
-  assert(rules.verify(seat, message, vote.signature), 'the vote log is signed with our key');
+  const isOurs = rules.verify(seat, message, vote.signature);
+  checkLog(isOurs, `a vote of view ${view} is not signed with our key`);
   draft.state = withOwnVote(draft.state, vote);
   const { tally } = recordOf(draft.state, view);
   if (room(tally, vote)) draft.state = withRecord(draft.state, view, { tally: count(tally, vote) });

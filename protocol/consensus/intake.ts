@@ -2,7 +2,7 @@
 import { assert } from '../assert.ts';
 import type { Hex } from '../brand.ts';
 import { countVote, type Draft, follow, takeCertificate } from './advance.ts';
-import { follows } from './chain.ts';
+import { bearing, follows } from './chain.ts';
 import {
   type BlockRef,
   type Certificate,
@@ -84,7 +84,8 @@ export function onValidated(draft: Draft, id: Hex): void {
   const known = draft.state.blocks.get(id);
   const news = known !== undefined && !known.validated;
   follow(draft, news ? 'C20' : 'C19');
-  if (news) draft.state = withBlock(draft.state, { ...known, validated: true });
+  if (!news) return;
+  draft.state = withBlock(bearing(draft.state, known.ref.view), { ...known, validated: true });
 }
 
 /** Our own block for a view that we lead. */

@@ -102,9 +102,17 @@ export function voteMessage(network: Digest, subject: Subject, seat: number): Ui
   return signedMessage(domains[subject.kind], network, voteBody(subject, seat));
 }
 
+// A certificate is named by whoever keeps it and by each proposal that rests on it: hashed once.
+const ids = new WeakMap<Certificate, Digest>();
+
 /** Names a certificate by all its bytes. Two certificates of one subject have two names. */
 export function certificateId(certificate: Certificate): Digest {
-  return hash('message', certificateCodec.encode(certificate));
+  let id = ids.get(certificate);
+  if (id === undefined) {
+    id = hash('message', certificateCodec.encode(certificate));
+    ids.set(certificate, id);
+  }
+  return id;
 }
 
 /** Whether two votes or certificates say the same thing. */

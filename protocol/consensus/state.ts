@@ -3,6 +3,7 @@ import { type Hex, hex } from '../brand.ts';
 import type { Digest } from '../crypto/hash.ts';
 import type { BlockRef, Certificate, CheckRules, Vote, VoteKind } from './message.ts';
 import { emptyTally, type Tally } from './tally.ts';
+import type { Versions } from './versions.ts';
 
 /** Unsolicited blocks that are kept of one view: more than one proves its leader false. */
 export const blocksKeptMax = 2;
@@ -100,9 +101,15 @@ export type EngineState = {
   readonly finalCertificate: Certificate | null;
   /** When everything is said again unless a block becomes final first. */
   readonly repeatAt: number;
-  readonly views: ReadonlyMap<number, ViewRecord>;
-  readonly blocks: ReadonlyMap<Hex, KnownBlock>;
-  readonly own: ReadonlyMap<number, OwnVotes>;
+  readonly views: Versions<number, ViewRecord>;
+  readonly blocks: Versions<Hex, KnownBlock>;
+  readonly own: Versions<number, OwnVotes>;
+  /**
+   * From this view up to the one before the current, every view is certified Skip and none has a
+   * block to build on: whoever looks for one begins below. Derived, so that a long outage is walked
+   * through once and not at every input.
+   */
+  readonly barren: number;
   /** The view we were last told to lead, and the parent that we were told. */
   readonly led: { readonly view: number; readonly parent: Hex } | null;
   readonly wakeAt: number | null;
@@ -134,19 +141,19 @@ export function withRecord(
   view: number,
   change: Partial<ViewRecord>,
 ): EngineState {
-  const views = new Map(state.views).set(view, { ...recordOf(state, view), ...change });
+  const views = state.views.with(view, { ...recordOf(state, view), ...change });
   return { ...state, views };
 }
 
 /** `state` with one more vote of our own in its log. */
 export function withOwnVote(state: EngineState, vote: Vote): EngineState {
   const votes = { ...ownVotes(state, vote.view), [vote.kind]: vote };
-  return { ...state, own: new Map(state.own).set(vote.view, votes) };
+  return { ...state, own: state.own.with(vote.view, votes) };
 }
 
 /** `state` with one block added or replaced. */
 export function withBlock(state: EngineState, block: KnownBlock): EngineState {
-  return { ...state, blocks: new Map(state.blocks).set(block.ref.id, block) };
+  return { ...state, blocks: state.blocks.with(block.ref.id, block) };
 }
 
 /** Whether a certificate that we hold names this block: then it is worth having. */

@@ -1,5 +1,5 @@
 /** Say when the current view runs out, and when everything is to be said again. */
-import { groundOf } from './chain.ts';
+import { parentOf } from './chain.ts';
 import { faultyMax } from './seats.ts';
 import { type EngineRules, type EngineState, ownVotes } from './state.ts';
 
@@ -23,7 +23,7 @@ export function viewTimeout({ view, root }: EngineState, rules: EngineRules): nu
 export function timerStart(state: EngineState, { heartbeatMs }: EngineRules): number {
   const { enteredAt, busySince } = state;
   if (busySince !== null && busySince <= enteredAt) return enteredAt;
-  const due = (groundOf(state)?.parent.time ?? 0) + heartbeatMs;
+  const due = (parentOf(state)?.time ?? 0) + heartbeatMs;
   const idle = Math.min(Math.max(enteredAt, due), enteredAt + 2 * heartbeatMs);
   return busySince === null ? idle : Math.min(busySince, idle);
 }

@@ -2,13 +2,16 @@
 import { mark } from '../assert.ts';
 import { hex } from '../brand.ts';
 import { start as startEngine, step as stepEngine } from '../consensus/engine.ts';
+import { checkLog } from '../consensus/error.ts';
 import type { Certificate, Vote } from '../consensus/message.ts';
 import { leaderOf } from '../consensus/seats.ts';
 import type { EngineRules } from '../consensus/state.ts';
 import type { SeatKeys } from '../crypto/suite.ts';
 import { jobId, type SignedJob } from '../job/job.ts';
-import type { SignedStatement } from '../job/statement.ts';
+import { type SignedStatement, statementMessage } from '../job/statement.ts';
 import { type ChainState, genesisChain, type LedgerRules } from '../ledger/chain.ts';
+import { proposalMessage } from '../ledger/header.ts';
+import { emptyAgenda } from './agenda.ts';
 import { dutyKey, followDuties, forgetSaid, startDuties } from './duty.ts';
 import { follow, keepCertificate } from './follow.ts';
 import { emptyPool, insertStatement } from './pool.ts';
@@ -93,6 +96,7 @@ function engineRules({ ledger, seat, keys, standstillMs }: ReplicaSetup): Engine
 /**
  * Boots a replica. What was signed before is said again as it was; nothing that excludes it is
  * ever signed.
+ * @throws LogError where what was kept is not what this seat can have kept
  * @see spec/protocol/replica.md R66 to R68
  */
 export function boot(setup: ReplicaSetup, kept: Kept, now: number): Stepped {
@@ -118,10 +122,16 @@ export function boot(setup: ReplicaSetup, kept: Kept, now: number): Stepped {
     finalRef,
     finalCertificate,
     tree: new Map(),
+    unsettled: new Map(),
+    working: new Set(),
     orphans: new Map(),
+    waiting: new Map(),
     unsure: new Map(),
     certificates: new Map(),
     wanted: new Map(),
+    agenda: emptyAgenda(),
+    fleeting: new Set(),
+    wantedFromView: finalRef.view,
     asked: new Map(),
     reachedView: 0,
     certified: null,
@@ -159,22 +169,44 @@ export function boot(setup: ReplicaSetup, kept: Kept, now: number): Stepped {
   return { state, effects };
 }
 
+/** @throws LogError for what is not ours */
 function restoreStatements(state: ReplicaState, statements: readonly SignedStatement[]): void {
   for (const signed of statements) {
     mark('R67');
-    const { kind, drawId, job, lane } = signed.statement;
+    const { kind, drawId, job, lane, seat } = signed.statement;
+    const { ledger, seat: own } = state.rules;
+    const message = statementMessage(signed.statement, ledger.network);
+    const isOurs = seat === own && isSigned(state, seat, message, signed.signature);
+    checkLog(isOurs, `a ${kind} of lane ${lane} is not signed with our key`);
     state.said.set(`${kind}/${dutyKey(drawId, job, lane)}`, signed);
   }
   forgetSaid(state);
   for (const signed of state.said.values()) insertStatement(state.pool, signed);
 }
 
-/** Brings kept blocks back, parents first: each is applied and validated anew. */
+/**
+ * Brings kept blocks back, parents first: each is applied and validated anew.
+ * @throws LogError for an own proposal that is not signed with our key: peers would blame us for it
+ */
 function restoreBlocks(state: ReplicaState, blocks: readonly SealedBlock[]): void {
   for (const block of [...blocks].sort((a, b) => a.header.view - b.header.view)) {
     const { header } = block;
     mark('R68');
-    if (header.proposer === state.rules.seat) state.proposed.set(header.view, blockId(header));
+    if (header.proposer === state.rules.seat) {
+      const isOurs = isSigned(state, header.proposer, proposalMessage(header), block.signature);
+      checkLog(isOurs, `the proposal of view ${header.view} is not signed with our key`);
+      state.proposed.set(header.view, blockId(header));
+    }
     takeBlock(state, { ...block, rests: [], from: null, sure: true });
   }
+}
+
+function isSigned(
+  { rules: { ledger } }: ReplicaState,
+  seat: number,
+  message: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  const holder = ledger.genesis.seats[seat];
+  return holder !== undefined && ledger.suite.verify(holder.publicKey, message, signature);
 }

@@ -21,7 +21,7 @@ import type { JobRecord } from '../ledger/record.ts';
 import { StateCursor } from '../ledger/state.ts';
 import type { LaneOutcome } from './input.ts';
 import { isOrdered, openJobs } from './offer.ts';
-import { insertStatement } from './pool.ts';
+import { insertStatement, sayInTurn } from './pool.ts';
 import type { DutyState, ReplicaState } from './state.ts';
 
 /** Milliseconds for which one blob is sought, however long the lane's windows are. */
@@ -229,17 +229,29 @@ function say(state: ReplicaState, key: string, statement: Statement): void {
   publishStatement(state, signed);
 }
 
-function publishStatement(state: ReplicaState, signed: SignedStatement): void {
+function publishStatement(state: ReplicaState, signed: SignedStatement): number {
   insertStatement(state.pool, signed);
   const bytes = signedStatementCodec.encode(signed);
   state.effects.push({ kind: 'publish', topic: 'statements', bytes });
+  return bytes.length;
 }
 
-/** Says again everything of ours that the final chain has not ordered. */
+/** Says again what of ours the final chain has not ordered. @see spec/protocol/replica.md R71 */
 export function repeatStatements(state: ReplicaState): void {
+  const { said } = state;
   const cursor = new StateCursor(state.final.map);
-  for (const signed of state.said.values())
-    if (!isOrdered(cursor, signed)) publishStatement(state, signed);
+  sayInTurn(
+    said.keys(),
+    (about) => {
+      const signed = said.get(about)!;
+      return isOrdered(cursor, signed) ? null : publishStatement(state, signed);
+    },
+    (about) => {
+      const signed = said.get(about)!;
+      said.delete(about);
+      said.set(about, signed);
+    },
+  );
 }
 
 /** Forgets own statements about jobs that have ended: nobody can ask for another. */

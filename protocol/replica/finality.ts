@@ -11,6 +11,7 @@ import { followDuties, forgetSaid, startDuties } from './duty.ts';
 import { isOrdered, openJobs } from './offer.ts';
 import { removeJob, removeStatement } from './pool.ts';
 import type { Certified, ReplicaState, TreeEntry } from './state.ts';
+import { dropBlock, dropOrphans, missingBelow } from './tree.ts';
 import { wantBlock, wantFinal } from './want.ts';
 
 /** Missing ancestors that are asked for one by one; above that, a stretch is asked for as well. */
@@ -90,29 +91,21 @@ export function seekAncestors(
   { id, view }: { readonly id: Hex; readonly view: number },
 ): void {
   const certified = { view, certified: true, from: state.source };
-  let at = id;
-  let height: number | null = null;
-  for (let orphan = state.orphans.get(at); orphan !== undefined; orphan = state.orphans.get(at)) {
-    height = orphan.header.height;
-    if (height <= state.finalRef.height + 1) return;
-    at = hex(orphan.header.parent);
-  }
-  if (at === state.finalRef.id) return;
-  const entry = state.tree.get(at);
-  if (entry === undefined) {
-    mark('R24');
-    wantBlock(state, unhex(at) as Digest, certified);
-    if (height !== null && height > state.finalRef.height + stepwiseHeightMax) {
-      mark('R25');
-      wantFinal(state);
-    }
-    return;
-  }
-  for (let held = entry; ; ) {
+  // Whoever was sought before has had its ancestors' bodies asked for, down to the final block.
+  let held = state.tree.get(id);
+  const isHeld = held !== undefined;
+  for (; held !== undefined && !held.sought; held = state.tree.get(held.ref.parent)) {
+    held.sought = true;
     if (held.items === null) wantBlock(state, unhex(held.ref.id) as Digest, certified);
-    const parent = state.tree.get(held.ref.parent);
-    if (parent === undefined || parent.chain !== null) return;
-    held = parent;
+  }
+  if (isHeld || id === state.finalRef.id) return;
+  const orphan = state.orphans.get(id);
+  const missing = orphan === undefined ? null : missingBelow(state, orphan);
+  mark('R24');
+  wantBlock(state, unhex(missing?.id ?? id) as Digest, certified);
+  if (missing !== null && missing.childHeight > state.finalRef.height + stepwiseHeightMax) {
+    mark('R25');
+    wantFinal(state);
   }
 }
 
@@ -121,8 +114,8 @@ function prune(state: ReplicaState): void {
   const { height, view, id: base } = finalRef;
   const kept = new Set<Hex>([base]);
   state.unsure = new Map();
-  const keep = ({ sure, header }: Pick<TreeEntry, 'sure' | 'header'>): void => {
-    if (!sure) state.unsure.set(header.view, (state.unsure.get(header.view) ?? 0) + 1);
+  const keep = (one: Hex, { sure, header }: Pick<TreeEntry, 'sure' | 'header'>): void => {
+    if (!sure) state.unsure.set(header.view, [...(state.unsure.get(header.view) ?? []), one]);
   };
   // Parents stand before their children: one pass finds everything that grows from the base.
   for (const [id, entry] of tree) {
@@ -130,12 +123,11 @@ function prune(state: ReplicaState): void {
       entry.header.height > height && entry.header.view > view && kept.has(entry.ref.parent);
     if (grows) {
       kept.add(id);
-      keep(entry);
-    } else tree.delete(id);
+      keep(id, entry);
+    } else dropBlock(state, id);
   }
-  for (const [id, orphan] of orphans)
-    if (orphan.header.height > height + 1 && orphan.header.view > view) keep(orphan);
-    else orphans.delete(id);
+  dropOrphans(state, ({ header }) => header.height > height + 1 && header.view > view);
+  for (const [id, orphan] of orphans) keep(id, orphan);
   for (const [id, held] of state.certificates) if (held.view < view) state.certificates.delete(id);
   for (const own of state.proposed.keys()) if (own <= view) state.proposed.delete(own);
   prunePool(state);

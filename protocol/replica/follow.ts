@@ -34,8 +34,6 @@ export function follow(state: ReplicaState, effect: EngineEffect): void {
           announce(state, entry);
       return;
     case 'lead':
-      for (const certificate of [effect.notar, ...effect.skips])
-        if (certificate !== null) keepCertificate(state, certificate);
       takeLead(state, effect);
       return;
     case 'notarized':

@@ -40,10 +40,7 @@ export function takeLead(state: ReplicaState, { view, parent, notar, skips }: Le
 
 /** Whether anything waits for a block: a job to be ordered, or one that is open. */
 export function isBusy(state: ReplicaState): boolean {
-  if (state.pool.jobs.size > 0 || openJobs(state.final).size > 0) return true;
-  for (const { chain } of state.tree.values())
-    if (chain !== null && openJobs(chain).size > 0) return true;
-  return false;
+  return state.pool.jobs.size > 0 || state.working.size > 0 || openJobs(state.final).size > 0;
 }
 
 /** When we shall propose; null while we do not lead, or lack the parent. */

@@ -17,18 +17,19 @@ import type { Input } from './input.ts';
 import { readGossip } from './judge.ts';
 import { announce, isBusy, proposalDueAt, proposeDue } from './lead.ts';
 import { isOrdered, jobFault } from './offer.ts';
-import { insertJob, insertStatement, removeJob } from './pool.ts';
+import { insertJob, insertStatement, removeJob, sayInTurn } from './pool.ts';
 import type { ReplicaState, Wanted } from './state.ts';
 import {
   type Arrival,
   applyReady,
   blockId,
+  dropBlock,
   isNear,
   nextHeldAt,
   takeBlock,
   wantReached,
 } from './tree.ts';
-import { answered, askDue, nextAskAt, wantCertificates } from './want.ts';
+import { answered, askDue, hastenAll, nextAskAt, wantCertificates } from './want.ts';
 import type { Ballot, SyncResponse } from './wire.ts';
 
 /** What a step gives back. The state that went in must not be used again. */
@@ -56,10 +57,10 @@ export function step(state: ReplicaState, input: Input): Stepped {
  */
 function rebase(state: ReplicaState, now: number): void {
   mark('R58');
-  const { repeatMs, retryMs } = state.rules;
+  const { repeatMs } = state.rules;
   state.repeatAt = Math.min(state.repeatAt, now + repeatMs);
   state.viewSaidAt = Math.min(state.viewSaidAt, now);
-  for (const wanted of state.wanted.values()) wanted.at = Math.min(wanted.at, now + retryMs);
+  hastenAll(state, now);
 }
 
 function take(state: ReplicaState, input: Input): void {
@@ -107,8 +108,11 @@ function takeJob(state: ReplicaState, signed: SignedJob): void {
   state.effects.push({ kind: 'notice', notice });
 }
 
-function publishJob(state: ReplicaState, signed: SignedJob): void {
-  state.effects.push({ kind: 'publish', topic: 'jobs', bytes: signedJobCodec.encode(signed) });
+/** Announces a job; gives the bytes of it. */
+function publishJob(state: ReplicaState, signed: SignedJob): number {
+  const bytes = signedJobCodec.encode(signed);
+  state.effects.push({ kind: 'publish', topic: 'jobs', bytes });
+  return bytes.length;
 }
 
 function hear(state: ReplicaState, { topic, bytes }: Extract<Input, { kind: 'heard' }>): void {
@@ -232,7 +236,7 @@ function propose(state: ReplicaState): boolean {
   if (isOwnVote(state, view, id)) announce(state, own);
   else {
     mark('R59');
-    state.tree.delete(id);
+    dropBlock(state, id);
   }
   return true;
 }
@@ -247,13 +251,21 @@ function tellBusy(state: ReplicaState): void {
 
 /**
  * Announces again what the chain has not ordered: gossip loses messages, and tells nobody.
- * @see spec/protocol/replica.md R56
+ * @see spec/protocol/replica.md R56, R71
  */
 function repeatAll(state: ReplicaState): void {
   mark('R56');
   state.repeatAt = state.now + state.rules.repeatMs;
   repeatStatements(state);
-  for (const { signed, own } of state.pool.jobs.values()) if (own) publishJob(state, signed);
+  const { jobs, own } = state.pool;
+  sayInTurn(
+    own,
+    (id) => publishJob(state, jobs.get(id)!.signed),
+    (id) => {
+      own.delete(id);
+      own.add(id);
+    },
+  );
 }
 
 /**

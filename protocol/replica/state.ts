@@ -7,6 +7,7 @@ import type { SignedJob } from '../job/job.ts';
 import type { SignedStatement } from '../job/statement.ts';
 import type { ChainState, LedgerRules } from '../ledger/chain.ts';
 import type { Header } from '../ledger/header.ts';
+import type { Agenda } from './agenda.ts';
 import type { Duty, Effect } from './effect.ts';
 import type { LaneOutcome } from './input.ts';
 import type { Pool } from './pool.ts';
@@ -49,10 +50,21 @@ export type TreeEntry = Announced & {
   chain: ChainState | null;
   fault: string | null;
   validated: boolean;
+  /** A certificate vouches for it: its missing ancestors' bodies have been asked for. */
+  sought: boolean;
 };
 
 /** A header whose parent is not known yet. */
-export type Orphan = Announced & { readonly id: Hex };
+export type Orphan = Announced & {
+  readonly id: Hex;
+  readonly parent: Hex;
+  /**
+   * An ancestor of which the blocks between are orphans too, and the height of the lowest of them
+   * and this one. It moves down as far as it is looked for, so that long ways are gone once.
+   */
+  below: Hex;
+  lowest: number;
+};
 
 /** A question that is out, or that waits to be asked. */
 export type Wanted = {
@@ -102,12 +114,24 @@ export type ReplicaState = {
   finalRef: BlockRef;
   finalCertificate: Certificate | null;
   readonly tree: Map<Hex, TreeEntry>;
+  /** Of the tree: blocks that may yet become valid, parents first. */
+  readonly unsettled: Map<Hex, TreeEntry>;
+  /** Of the tree: blocks at which jobs are open. */
+  readonly working: Set<Hex>;
   readonly orphans: Map<Hex, Orphan>;
+  /** Orphans by the parent that they wait for. */
+  readonly waiting: Map<Hex, Orphan[]>;
   /** Blocks in tree and orphans that nothing vouches for, by view. */
-  unsure: Map<number, number>;
+  unsure: Map<number, Hex[]>;
   /** Own and adopted certificates from the last final block on, by digest, for peers that ask. */
   readonly certificates: Map<Hex, { readonly view: number; readonly certificate: Certificate }>;
   readonly wanted: Map<string, Wanted>;
+  /** When each of them is to be looked at: an entry counts if its time is that of the question. */
+  readonly agenda: Agenda;
+  /** Of them, those that nothing certifies: nobody needs their answer for long. */
+  readonly fleeting: Set<string>;
+  /** View of the final block at which the certified ones were last looked through. */
+  wantedFromView: number;
   readonly asked: Map<number, string>;
   /** The view up to which bodies have been asked for. */
   reachedView: number;

@@ -8,6 +8,7 @@ import { itemsRoot } from '../ledger/block.ts';
 import type { ChainState } from '../ledger/chain.ts';
 import { type Header, headerHash } from '../ledger/header.ts';
 import { applyBlock } from '../ledger/transition.ts';
+import { openJobs } from './offer.ts';
 import type { Orphan, ReplicaState, TreeEntry } from './state.ts';
 import { wantBlock } from './want.ts';
 import type { SealedBlock } from './wire.ts';
@@ -75,16 +76,19 @@ export function takeBlock(state: ReplicaState, arrival: Arrival): readonly TreeE
   const { view } = header;
   const sure = arrival.sure || named(state.engine, id, view) || state.certified?.id === id;
   if (!sure) {
-    const count = state.unsure.get(view) ?? 0;
+    const others = state.unsure.get(view) ?? [];
     const farthest = state.engine.view + windowViews(state.rules.engine.seats);
-    if (count >= blocksKeptMax || view > farthest) {
+    if (others.length >= blocksKeptMax || view > farthest) {
       mark('R14');
       return [];
     }
-    state.unsure.set(view, count + 1);
+    state.unsure.set(view, [...others, id]);
   }
   const { vouched = false } = arrival;
-  return place(state, { ...arrival, sure, vouched, id, items: null }, arrival.items);
+  const parent = hex(header.parent);
+  const lowest = header.height;
+  const orphan = { ...arrival, sure, vouched, id, parent, below: parent, lowest, items: null };
+  return place(state, orphan, arrival.items);
 }
 
 /** Puts a new header under its parent, and under it the orphans that waited for it. */
@@ -93,37 +97,36 @@ function place(
   orphan: Orphan,
   items: readonly Uint8Array[] | null,
 ): readonly TreeEntry[] {
-  const parentView = viewOf(state, hex(orphan.header.parent));
+  const parentView = viewOf(state, orphan.parent);
   if (parentView === null) {
     keepOrphan(state, orphan, items);
     return [];
   }
   const placed = [enter(state, orphan, parentView, items)];
-  if (state.orphans.size === 0) return placed;
-  const children = new Map<Hex, Orphan[]>();
-  for (const waiting of state.orphans.values()) {
-    const parent = hex(waiting.header.parent);
-    children.set(parent, [...(children.get(parent) ?? []), waiting]);
-  }
-  for (const entry of placed)
-    for (const child of children.get(entry.ref.id) ?? []) {
+  for (const entry of placed) {
+    const children = state.waiting.get(entry.ref.id) ?? [];
+    state.waiting.delete(entry.ref.id);
+    for (const child of children) {
       state.orphans.delete(child.id);
       placed.push(enter(state, child, entry.ref.view, child.items));
     }
+  }
   return placed;
 }
 
 function enter(
   state: ReplicaState,
-  { id, ...announced }: Orphan,
+  { id, parent: _parent, below: _below, lowest: _lowest, ...announced }: Orphan,
   parentView: number,
   items: readonly Uint8Array[] | null,
 ): TreeEntry {
   mark('R16');
   const { header } = announced;
   const ref = blockRef(header, id, parentView);
-  const entry: TreeEntry = { ...announced, ref, chain: null, fault: null, validated: false };
+  const fresh = { chain: null, fault: null, validated: false, sought: false };
+  const entry: TreeEntry = { ...announced, ref, ...fresh };
   state.tree.set(id, entry);
+  state.unsettled.set(id, entry);
   takeBody(state, id, entry, items);
   if (entry.items === null) wantBody(state, entry);
   return entry;
@@ -138,9 +141,60 @@ function keepOrphan(
   // Its parent would have to be our final block, and is not.
   if (header.height <= state.finalRef.height + 1) return;
   mark('R15');
-  state.orphans.set(id, orphan);
+  addOrphan(state, orphan);
   takeBody(state, id, orphan, items);
   wantParent(state, orphan);
+}
+
+function addOrphan({ orphans, waiting }: ReplicaState, orphan: Orphan): void {
+  const { id, parent } = orphan;
+  orphans.set(id, orphan);
+  const others = waiting.get(parent);
+  if (others === undefined) waiting.set(parent, [orphan]);
+  else others.push(orphan);
+}
+
+/** Forgets the orphans that are not worth keeping. */
+export function dropOrphans(state: ReplicaState, keeps: (orphan: Orphan) => boolean): void {
+  const { orphans, waiting } = state;
+  const kept = [...orphans.values()].filter(keeps);
+  if (kept.length === orphans.size) return;
+  orphans.clear();
+  waiting.clear();
+  for (const orphan of kept) {
+    // A way down may have led over one that is gone.
+    orphan.below = orphan.parent;
+    orphan.lowest = orphan.header.height;
+    addOrphan(state, orphan);
+  }
+}
+
+/** Forgets a block of the tree. */
+export function dropBlock({ tree, unsettled, working }: ReplicaState, id: Hex): void {
+  tree.delete(id);
+  unsettled.delete(id);
+  working.delete(id);
+}
+
+/**
+ * The highest missing ancestor of an orphan, and the height of the block on it. Every orphan on the
+ * way remembers it, so that the next one who asks is there at once.
+ */
+export function missingBelow(
+  { orphans }: ReplicaState,
+  orphan: Orphan,
+): { readonly id: Hex; readonly childHeight: number } {
+  const way: Orphan[] = [orphan];
+  let last = orphan;
+  for (let next = orphans.get(last.below); next !== undefined; next = orphans.get(last.below)) {
+    way.push(next);
+    last = next;
+  }
+  for (const one of way) {
+    one.below = last.below;
+    one.lowest = last.lowest;
+  }
+  return { id: last.below, childHeight: last.lowest };
 }
 
 /** Whether a view is the current one or the next: what others propose in it may be voted on soon. */
@@ -153,8 +207,8 @@ function wantBody(state: ReplicaState, { header, ref, from, sure }: TreeEntry): 
     wantBlock(state, unhex(ref.id) as Digest, { view: header.view, certified: sure, from });
 }
 
-function wantParent(state: ReplicaState, { header, from, sure }: Orphan): void {
-  if (state.orphans.has(hex(header.parent))) return;
+function wantParent(state: ReplicaState, { header, parent, from, sure }: Orphan): void {
+  if (state.orphans.has(parent)) return;
   if (sure || isNear(state, header.view))
     wantBlock(state, header.parent as Digest, { view: header.view, certified: sure, from });
 }
@@ -164,11 +218,18 @@ function wantParent(state: ReplicaState, { header, from, sure }: Orphan): void {
  * @see spec/protocol/replica.md R22
  */
 export function wantReached(state: ReplicaState): void {
-  if (state.reachedView === state.engine.view) return;
-  state.reachedView = state.engine.view;
+  const { view } = state.engine;
+  if (state.reachedView === view) return;
+  state.reachedView = view;
   mark('R22');
-  for (const entry of state.tree.values()) if (entry.items === null) wantBody(state, entry);
-  for (const orphan of state.orphans.values()) wantParent(state, orphan);
+  // What is certified has been asked for since it came.
+  for (const near of [view, view + 1])
+    for (const id of state.unsure.get(near) ?? []) {
+      const entry = state.tree.get(id);
+      const orphan = state.orphans.get(id);
+      if (entry !== undefined && entry.items === null) wantBody(state, entry);
+      if (orphan !== undefined) wantParent(state, orphan);
+    }
 }
 
 const emptyBody: readonly Uint8Array[] = [];
@@ -200,9 +261,10 @@ export function applyReady(state: ReplicaState): readonly TreeEntry[] {
   const valid: TreeEntry[] = [];
   const slack = state.rules.ledger.genesis.parameters.clockSlackMs;
   // Parents stand before their children: one pass does all.
-  for (const entry of state.tree.values()) {
+  for (const [id, entry] of state.unsettled) {
     if (entry.chain === null) apply(state, entry);
-    if (entry.chain === null || entry.validated) continue;
+    if (entry.fault !== null) state.unsettled.delete(id);
+    if (entry.chain === null) continue;
     if (entry.header.timeMs > state.now + slack) {
       mark('R19');
       continue;
@@ -210,6 +272,7 @@ export function applyReady(state: ReplicaState): readonly TreeEntry[] {
     if (!parentValidated(state, entry)) continue;
     mark('R20');
     entry.validated = true;
+    state.unsettled.delete(id);
     valid.push(entry);
   }
   return valid;
@@ -224,6 +287,7 @@ function apply(state: ReplicaState, entry: TreeEntry): void {
   const applied = applyBlock(parent, header, items, state.rules.ledger, vouched);
   if (applied.ok) {
     entry.chain = applied.chain;
+    noteWork(state, entry.ref.id, applied.chain);
     return;
   }
   mark('R18');
@@ -234,6 +298,10 @@ function apply(state: ReplicaState, entry: TreeEntry): void {
     code: applied.code,
   } as const;
   state.effects.push({ kind: 'notice', notice });
+}
+
+function noteWork({ working }: ReplicaState, id: Hex, chain: ChainState): void {
+  if (openJobs(chain).size > 0) working.add(id);
 }
 
 function parentValidated(state: ReplicaState, { ref }: TreeEntry): boolean {
@@ -259,8 +327,10 @@ export function addOwnBlock(
     chain,
     fault: null,
     validated: true,
+    sought: false,
   };
   state.tree.set(entry.ref.id, entry);
+  noteWork(state, entry.ref.id, chain);
   return entry;
 }
 
@@ -268,8 +338,8 @@ export function addOwnBlock(
 export function nextHeldAt(state: ReplicaState): number | null {
   const slack = state.rules.ledger.genesis.parameters.clockSlackMs;
   let at: number | null = null;
-  for (const { chain, validated, header } of state.tree.values())
-    if (chain !== null && !validated && header.timeMs > state.now + slack)
+  for (const { chain, header } of state.unsettled.values())
+    if (chain !== null && header.timeMs > state.now + slack)
       at = Math.min(at ?? header.timeMs - slack, header.timeMs - slack);
   return at;
 }

@@ -2,6 +2,7 @@
 import { currentWave, type LaneState, slotVotes, type Wave } from '../aggregation/lane.ts';
 import { laneTable, leadingClaim } from '../aggregation/walk.ts';
 import { unreachable } from '../assert.ts';
+import type { LaneClaim } from '../job/statement.ts';
 import type { ChainState, LedgerRules } from '../ledger/chain.ts';
 import { rulesOfLane } from '../ledger/items.ts';
 import type { JobRecord } from '../ledger/record.ts';
@@ -12,11 +13,19 @@ import { jointBound, laneBound } from '../sampling/accept.ts';
 /** Where a lane stands in its wave. */
 export type LanePhase = 'committing' | 'revealing' | 'opening' | 'drawing' | 'closed';
 
+/** What a lane comes to if the claim that leads now is accepted: a value, or that an item failed. */
+export type LeadingClaim =
+  | { readonly kind: 'value'; readonly cid: Uint8Array }
+  | { readonly kind: 'failed' };
+
 /** One lane of a job, provisionally: the next block may change all of it. */
 export type ProvisionalLane = {
   readonly lane: number;
   readonly phase: LanePhase;
   readonly accepted: boolean;
+  /** The accepted claim, or else the one with most votes, the first of equals; null without one. */
+  readonly leading: LeadingClaim | null;
+  /** Seats whose vote it has. */
   readonly votes: number;
   readonly needed: number;
   readonly wave: number;
@@ -62,7 +71,7 @@ function isLarger(a: Ratio, b: Ratio): boolean {
 }
 
 function describeLane(state: LaneState, rules: ReturnType<typeof rulesOfLane>): ProvisionalLane {
-  const { votes, others } = leadingClaim(state);
+  const { claim, votes, others } = foremost(state);
   const wave = currentWave(state);
   const phase = phaseOf(state);
   const number = state.waves.length - 1;
@@ -71,6 +80,7 @@ function describeLane(state: LaneState, rules: ReturnType<typeof rulesOfLane>): 
     lane: rules.lane,
     phase,
     accepted: state.outcome === 'accepted',
+    leading: claim === null ? null : claimed(state.claims[claim]!),
     votes,
     needed: laneTable(state, rules).needed(others),
     wave: number,
@@ -81,6 +91,19 @@ function describeLane(state: LaneState, rules: ReturnType<typeof rulesOfLane>): 
         ? one
         : laneBound({ seats: rules.seats, adversarial: rules.adversarial, votes, others }),
   };
+}
+
+/** What is accepted stays ahead, however many votes for something else were ordered with it. */
+function foremost(state: LaneState): ReturnType<typeof leadingClaim> {
+  const { accepted, slots } = state;
+  if (accepted === null) return leadingClaim(state);
+  const voting = slots.filter((slot) => slotVotes(slot) && slot.claim === accepted);
+  const votes = new Set(voting.map(({ seat }) => seat)).size;
+  return { claim: accepted, votes, others: slots.length - votes };
+}
+
+function claimed({ valueCid }: LaneClaim): LeadingClaim {
+  return valueCid === null ? { kind: 'failed' } : { kind: 'value', cid: valueCid };
 }
 
 /** A draw waits for a block, not for a time. */

@@ -3,6 +3,7 @@ import { mark, unreachable } from '../assert.ts';
 import { type Hex, hex } from '../brand.ts';
 import { follows } from '../consensus/chain.ts';
 import type { Digest } from '../crypto/hash.ts';
+import { addTo, dropFirst, firstOf } from './agenda.ts';
 import type { ReplicaState, Wanted } from './state.ts';
 import type { SyncRequest } from './wire.ts';
 
@@ -64,12 +65,22 @@ function want(state: ReplicaState, request: SyncRequest, need: Need): void {
   const key = wantKey(request);
   const known = state.wanted.get(key);
   if (known === undefined) {
-    state.wanted.set(key, { request, ...need, out: null, at: state.now });
+    const wanted = { request, ...need, out: null, at: state.now };
+    state.wanted.set(key, wanted);
+    if (need.certified) state.fleeting.delete(key);
+    else state.fleeting.add(key);
+    schedule(state, key, wanted, state.now);
     return;
   }
   if (!need.certified || known.certified) return;
   // A quorum has it: the first question may have gone to the one who hides it.
   known.certified = true;
+  state.fleeting.delete(key);
+}
+
+function schedule({ agenda }: ReplicaState, key: string, wanted: Wanted, at: number): void {
+  wanted.at = at;
+  addTo(agenda, key, at);
 }
 
 /**
@@ -77,26 +88,54 @@ function want(state: ReplicaState, request: SyncRequest, need: Need): void {
  * @see spec/protocol/replica.md R26, R27, R28
  */
 export function askDue(state: ReplicaState): void {
-  for (const [key, wanted] of state.wanted) {
-    if (isNeedless(state, wanted)) {
-      mark('R28');
-      if (wanted.out !== null) state.asked.delete(wanted.out);
-      state.wanted.delete(key);
-      continue;
-    }
-    if (wanted.at > state.now) continue;
+  dropNeedless(state, state.fleeting);
+  // What is certified is needed until it is final.
+  const { view } = state.finalRef;
+  if (view !== state.wantedFromView) dropNeedless(state, state.wanted.keys());
+  state.wantedFromView = view;
+  for (let due = nextDue(state); due !== null && due.wanted.at <= state.now; due = nextDue(state)) {
+    const { key, wanted } = due;
     if (wanted.out !== null) {
       mark('R27');
       state.asked.delete(wanted.out);
     }
     mark('R26');
     wanted.out = state.nextId++;
-    wanted.at = state.now + lostRetryCount * state.rules.retryMs;
+    schedule(state, key, wanted, state.now + lostRetryCount * state.rules.retryMs);
     state.asked.set(wanted.out, key);
     const { out: id, prefer, request } = wanted;
     wanted.prefer = null;
     state.effects.push({ kind: 'request', id, prefer, request });
   }
+}
+
+function dropNeedless(state: ReplicaState, keys: Iterable<string>): void {
+  for (const key of keys) {
+    const wanted = state.wanted.get(key);
+    if (wanted !== undefined && !isNeedless(state, wanted)) continue;
+    state.fleeting.delete(key);
+    if (wanted === undefined) continue;
+    mark('R28');
+    if (wanted.out !== null) state.asked.delete(wanted.out);
+    state.wanted.delete(key);
+  }
+}
+
+/** The question that is due first; what the agenda says of others that are gone is forgotten. */
+function nextDue({ agenda, wanted: all }: ReplicaState) {
+  for (let first = firstOf(agenda); first !== undefined; first = firstOf(agenda)) {
+    const wanted = all.get(first.key);
+    if (wanted?.at === first.at) return { key: first.key, wanted };
+    dropFirst(agenda);
+  }
+  return null;
+}
+
+/** Lets every question be due within one retry time of a clock that was set back. */
+export function hastenAll(state: ReplicaState, now: number): void {
+  const latest = now + state.rules.retryMs;
+  for (const [key, wanted] of state.wanted)
+    if (wanted.at > latest) schedule(state, key, wanted, latest);
 }
 
 function isNeedless(state: ReplicaState, { request, view, certified, about }: Wanted): boolean {
@@ -114,13 +153,11 @@ export function answered(state: ReplicaState, id: number): Wanted | null {
   const wanted = key === undefined ? undefined : state.wanted.get(key);
   if (wanted === undefined || wanted.out !== id) return null;
   wanted.out = null;
-  wanted.at = state.now + state.rules.retryMs;
+  schedule(state, key!, wanted, state.now + state.rules.retryMs);
   return wanted;
 }
 
 /** When the next question is due. */
 export function nextAskAt(state: ReplicaState): number | null {
-  let at: number | null = null;
-  for (const wanted of state.wanted.values()) at = Math.min(at ?? wanted.at, wanted.at);
-  return at;
+  return nextDue(state)?.wanted.at ?? null;
 }

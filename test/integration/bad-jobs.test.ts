@@ -80,7 +80,7 @@ const rows: readonly Row[] = [
   ['one endless word', ['wordcount', '--input', 'one-word'], 'INPUT_UNSPLITTABLE', 2, 'to cut'],
   ['a needless input', ['primes', '--input', 'text'], 'INPUT_NEEDLESS', 2, 'takes no input'],
   ['no JSON', ['primes', '--params', '{"from":'], 'PARAMETERS_NOT_JSON', 2, 'is not JSON'],
-  ['other JSON', ['primes', '--params', '[]'], 'COUNT_FAILED', 8, 'refused these parameters'],
+  ['other JSON', ['primes', '--params', '[]'], 'PARAMETERS_REFUSED', 2, 'refused these'],
   [
     'long parameters',
     ['primes', '--params', `"${'a'.repeat(40_000)}"`],

@@ -114,6 +114,9 @@ describe('three of seven', () => {
       expect(errors).toMatchObject([{ code: 'NETWORK_NO_QUORUM', retryable: true }]);
       expect(ended.err).toContain('4 seats were heard, 5 are needed, missing 4, 5, 6');
       expect(ended.err).toContain('beyond the assumption: the result may be wrong');
+      expect(errors[0].hint).toContain('ended with it, and so did the job');
+      expect(errors[0].hint).toContain('--faulty 2');
+      expect(errors[0].hint, 'nothing of it is left').not.toContain('goes on');
       expect(stall.to - stall.from).toBeLessThan(40_000);
     },
     patienceMs,

@@ -168,7 +168,8 @@ test('one key signs in one process, one directory has one process: exit 7', asyn
 });
 
 test('a node of another network, or without its peers, runs on and says why', async () => {
-  const words = ['genesis', 'new', '--validator', ...validators, '--out', 'other.cbor'];
+  const own = ['--out', 'other.cbor', '--trust', 'other.json'];
+  const words = ['genesis', 'new', '--validator', ...validators, ...own];
   await here([...words, '--trust', 'other.json']);
   const closed = createServer();
   const port = await new Promise<number>((resolve) =>

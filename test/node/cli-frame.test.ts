@@ -160,6 +160,10 @@ describe('a command line', () => {
     [['fail', 'a', 'b'], 'too many arguments', ''],
     [['thing', 'make', '--lodu'], "unknown option '--lodu'", 'See: anwansi thing make --help'],
     [['thing', 'mkae'], "unknown command 'mkae'", 'See: anwansi thing --help'],
+    [['help', 'bogus'], 'there is no command bogus', 'See: anwansi --help'],
+    [['--quiet', 'help', 'ehco'], 'there is no command ehco', 'Did you mean echo?'],
+    [['help', 'thing', 'mkae'], 'there is no command thing mkae', 'Did you mean thing make?'],
+    [['help', 'echo', 'a'], 'there is no command echo a', 'See: anwansi echo --help'],
   ])('refuses %j with exit code 2', async (words, message, hint) => {
     const { exitCode, out, err } = await run(words);
     expect(exitCode).toBe(2);
@@ -186,6 +190,12 @@ describe('a command line', () => {
     expect(one.out).toContain('anwansi echo a.txt\n      An example of it.');
     expect(one.out).toContain('--out-file <FILE>');
     expect(await run(['help', 'echo']), 'asked for in words').toEqual(one);
+    const verb = await run(['thing', 'make', '--help']);
+    expect(verb.out).toContain('Usage: anwansi thing make');
+    expect(await run(['help', 'thing', 'make'])).toEqual(verb);
+    for (const words of [['help'], ['help', 'help']]) expect(await run(words)).toEqual(help);
+    const refused = await run(['help', 'bogus', '--json']);
+    expect(refused.document).toMatchObject({ success: false, errors: [{ code: 'USAGE' }] });
     expect(await run(['thing'])).toMatchObject({ exitCode: 2, out: '' });
     expect(await run(['--version'])).toMatchObject({ exitCode: 0, out: '1.2.3\n' });
     expect(await run([])).toMatchObject({ exitCode: 2, out: '' });
@@ -263,6 +273,7 @@ describe('progress', () => {
     ],
     subtasks: { done: 128, total: 256 },
     bound: { soFar: '4.1e-5', asked: '1e-9' },
+    guess: null,
     awaited: 'the reveals of seats 3 and 5, at most 4 s',
   };
 
@@ -275,7 +286,12 @@ describe('progress', () => {
       '  bound     4.1e-5 so far, 1e-9 asked',
       '  waiting   the reveals of seats 3 and 5, at most 4 s',
     ]);
-    const before = { lanes: [], subtasks: { done: 0, total: 0 }, bound: null, awaited: null };
+    const guess = '1 of 2 lanes, 8 of 16 items';
+    expect(renderProgress({ ...view, guess }, 80)[5]).toBe(
+      '  guess     1 of 2 lanes, 8 of 16 items, provisional',
+    );
+    const nothing = { lanes: [], bound: null, guess: null, awaited: null };
+    const before = { ...nothing, subtasks: { done: 0, total: 0 } };
     expect(renderProgress({ state: 'ordering', elapsedMs: 0, ...before }, 80)).toEqual([
       'ordering  0.0 s',
     ]);
@@ -300,6 +316,11 @@ describe('progress', () => {
   test('without a terminal is one plain line per change of state', () => {
     const later = { ...view, subtasks: { done: 200, total: 256 } };
     const accepted = { ...view, lanes: view.lanes.map((lane) => ({ ...lane, accepted: true })) };
+    const guessed = { ...accepted, guess: '2 of 2 lanes, 16 of 16 items' };
+    expect(shown(false, false, [accepted, guessed, guessed])).toBe(
+      `${progressLine(accepted)}\n${progressLine(guessed)}\na note in between\n`,
+    );
+    expect(progressLine(guessed)).toContain('provisional guess for 2 of 2 lanes, 16 of 16 items');
     expect(shown(false, false, [view, later, accepted, accepted])).toBe(
       `${progressLine(view)}\n${progressLine(accepted)}\na note in between\n`,
     );

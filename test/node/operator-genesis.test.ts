@@ -28,7 +28,7 @@ const four = validators.slice(0, 4);
 const run = (words: string[]) =>
   runWords([nodeInit, nodeStart, genesisNew], words, { directory: folder });
 const made = async (words: string[]) => {
-  const ended = await run(['genesis', 'new', ...words]);
+  const ended = await run(['genesis', 'new', '--force', ...words]);
   expect(ended.err).not.toContain('error ');
   expect(ended.exitCode).toBe(0);
   return genesisCodec.decode(new Uint8Array(readFileSync(join(folder, 'genesis.cbor'))));
@@ -72,6 +72,35 @@ test('a genesis holds the seats as they are named, and its trust file matches', 
   expect(networkId(other)).not.toEqual(networkId(genesis));
   const later = await made(['--validator', ...four, '--begin', '2031-05-01T12:00:00Z']);
   expect(later.timeMs).toBe(Date.UTC(2031, 4, 1, 12));
+});
+
+test('a genesis that is there is left as it is, unless it is to be replaced', async () => {
+  const words = ['genesis', 'new', '--validator', ...four, '--out', 'kept.cbor'];
+  const bytesOf = (file: string) => readFileSync(join(folder, file));
+  const first = await run([...words, '--trust', 'kept.json']);
+  expect(first.exitCode, first.err).toBe(0);
+  const kept = [bytesOf('kept.cbor'), bytesOf('kept.json')];
+  // One of both is enough, and then neither is written.
+  for (const [trust, there] of [
+    ['kept.json', 'kept.cbor'],
+    ['other.json', 'kept.cbor'],
+  ] as const) {
+    const refused = await run([...words, '--trust', trust, '--json']);
+    expect(refused.exitCode).toBe(2);
+    expect(refused.document.errors).toMatchObject([
+      { code: 'OUTPUT_EXISTS', message: expect.stringContaining(there), retryable: false },
+    ]);
+    expect(refused.document.errors[0].hint).toContain('--force');
+  }
+  const fresh = ['genesis', 'new', '--validator', ...four, '--out', 'fresh.cbor'];
+  expect((await run([...fresh, '--trust', 'kept.json'])).err).toContain('kept.json is there');
+  expect([bytesOf('kept.cbor'), bytesOf('kept.json')]).toEqual(kept);
+  for (const file of ['other.json', 'fresh.cbor']) expect(() => bytesOf(file)).toThrow('ENOENT');
+  const forced = await run([...words, '--trust', 'kept.json', '--force']);
+  expect(forced.exitCode, forced.err).toBe(0);
+  expect(bytesOf('kept.cbor')).not.toEqual(kept[0]);
+  const one = await run([...fresh, '--trust', 'fresh.cbor']);
+  expect([one.exitCode, one.err]).toEqual([2, expect.stringContaining('name one file')]);
 });
 
 test('parameters of a file take the place of the usual ones, and must agree', async () => {

@@ -9,7 +9,14 @@ import type { AnwansiNode, NodeEvent } from '../../node/face.ts';
 import { NetworkError } from '../../node/network/error.ts';
 import { openLog, seldom } from '../../node/operator/log.ts';
 import { nothingOpened } from '../../node/operator/opened.ts';
-import { missingLines, networkLines, noticeLines, report } from '../../node/operator/report.ts';
+import {
+  failureLines,
+  missingLines,
+  networkLines,
+  noticeLines,
+  report,
+} from '../../node/operator/report.ts';
+import { StorageError } from '../../node/storage/error.ts';
 import { hash } from '../../protocol/crypto/hash.ts';
 import { genesisChain, ledgerRules } from '../../protocol/ledger/chain.ts';
 import { devGenesis } from '../../protocol/receipt/dev.ts';
@@ -114,6 +121,7 @@ function watched(heard: Set<number>) {
   let tell: (event: NodeEvent) => void = () => undefined;
   const node = {
     rules,
+    failure: () => null,
     seatsHeardSince: () => heard,
     watch: (listener: typeof tell) => {
       tell = listener;
@@ -137,14 +145,13 @@ test('final blocks get one line a slot; silence is told with who is missing, and
   try {
     const { log, read } = recording('info');
     const heard = new Set([0, 1, 2]);
-    const { node, finals, tell } = watched(heard);
-    const failures: unknown[] = [];
+    const { node, finals } = watched(heard);
     const stop = report({
       log,
       node,
       peers: () => ['p', 'q'],
       unreachable: () => [],
-      failed: (reason) => failures.push(reason),
+      ended: () => undefined,
     });
     for (let height = 1; height <= 12; height++) {
       finals(height);
@@ -170,8 +177,6 @@ test('final blocks get one line a slot; silence is told with who is missing, and
         .slice(-2)
         .map(({ msg }) => msg),
     ).toEqual(['blocks are final again', 'final']);
-    tell({ kind: 'failed', reason: 'the disk' });
-    expect(failures).toEqual(['the disk']);
     const count = read().length;
     stop();
     finals(14);
@@ -180,6 +185,39 @@ test('final blocks get one line a slot; silence is told with who is missing, and
   } finally {
     vi.useRealTimers();
   }
+});
+
+test('what a node goes on from is said now and then, what ends it once, with its code', () => {
+  const { log, read } = recording('info');
+  const { node, tell } = watched(new Set());
+  const ends: unknown[] = [];
+  const stop = report({
+    log,
+    node,
+    peers: () => [],
+    unreachable: () => [],
+    ended: (reason) => ends.push(reason),
+  });
+  for (let i = 0; i < 3; i++) tell({ kind: 'failed', reason: new Error('a lane'), fatal: false });
+  expect(read()).toMatchObject([{ level: 'error', code: 'UNEXPECTED', reason: 'Error: a lane' }]);
+  expect(ends).toEqual([]);
+  const reason = new StorageError({ code: 'STORE_FAILED', directory: 'store', action: 'write' });
+  for (let i = 0; i < 3; i++) tell({ kind: 'failed', reason, fatal: true });
+  stop();
+  expect(ends).toEqual([reason]);
+  expect(read().slice(1)).toMatchObject([
+    { level: 'fatal', module: 'node', code: 'STORE_FAILED', msg: 'the node cannot go on' },
+  ]);
+});
+
+test('a node that ended before anybody looked is told of all the same', () => {
+  const { log, read } = recording('info');
+  const ends: unknown[] = [];
+  const reason = 'the disk';
+  const node = { ...watched(new Set()).node, failure: () => ({ reason }) };
+  failureLines({ log, node, ended: (one) => ends.push(one) }, { seat: 3 });
+  expect(ends).toEqual([reason]);
+  expect(read()).toMatchObject([{ level: 'fatal', seat: 3, code: 'UNEXPECTED', reason }]);
 });
 
 test('what was opened is closed in reverse, once, whatever fails or hangs', async () => {

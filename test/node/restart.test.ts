@@ -2,24 +2,30 @@
 // was acknowledged is known, nothing is signed twice; a damaged disk is refused and not believed.
 // Method: four real nodes with real stores and sandboxes, stopped and started on their directories.
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { nativeSuite } from '../../node/crypto.ts';
+import { nativeKeys, nativeSha256, nativeSuite } from '../../node/crypto.ts';
 import { readKept } from '../../node/kept.ts';
 import type { AnwansiNode } from '../../node/node.ts';
 import { storeDirectoryOf } from '../../node/parts.ts';
+import type { Bucket } from '../../node/ports.ts';
 import { openLevelStore } from '../../node/storage/level.ts';
-import { hex } from '../../protocol/brand.ts';
+import { concatBytes, hex } from '../../protocol/brand.ts';
+import { voteCodec, voteMessage } from '../../protocol/consensus/message.ts';
+import { type Digest, uint64 } from '../../protocol/crypto/hash.ts';
 import { jobId } from '../../protocol/job/job.ts';
 import { networkId } from '../../protocol/ledger/genesis.ts';
 import { StateCursor } from '../../protocol/ledger/state.ts';
 import { mapRoot } from '../../protocol/merkle/map.ts';
 import { auditReceipt } from '../../protocol/receipt/audit.ts';
+import { devSeatSeed } from '../../protocol/receipt/dev.ts';
 import { devTrust } from '../../protocol/receipt/trust.ts';
+import { sealedBlockCodec } from '../../protocol/replica/wire.ts';
 import { reachEveryLine } from '../support/lines.ts';
 import { createMachines, type Machines, primesJob, until } from '../support/nodes.ts';
 
 reachEveryLine('storage', {
   B11: 'test/node/prune.test.ts',
   B12: 'test/ports/blobs.test.ts',
+  B15: 'test/ports/blobs.test.ts',
 });
 
 const seats = [0, 1, 2, 3];
@@ -152,6 +158,92 @@ test.each([
   expect((await readKept(mended, directory)).final).not.toBeNull();
   await mended.close();
 });
+
+/** Ways in which a log of votes, statements or proposals can be none of this seat's. */
+const bends: readonly (readonly [string, Bucket, (value: Uint8Array) => Uint8Array])[] = [
+  ['a vote with a bit flipped in its signature', 'vote', flipped],
+  [
+    'two votes of one kind for two blocks of one view',
+    'vote',
+    (value) => {
+      const vote = voteCodec.decode(value);
+      const other = { ...vote, kind: 'notar', block: nativeSha256(value) as Digest } as const;
+      const message = voteMessage(networkId(machines.genesis), other, 0);
+      const { sign } = nativeKeys(devSeatSeed(0));
+      return voteCodec.encode({ ...other, signature: sign(message) });
+    },
+  ],
+  ['a proposal with a bit flipped in its signature', 'proposal', bentProposal],
+];
+
+function flipped(value: Uint8Array): Uint8Array {
+  const bent = value.slice();
+  bent[bent.length - 1]! ^= 1;
+  return bent;
+}
+
+function bentProposal(value: Uint8Array): Uint8Array {
+  const block = sealedBlockCodec.decode(value);
+  return sealedBlockCodec.encode({ ...block, signature: flipped(block.signature) });
+}
+
+test.each(bends)('%s stops a start by name', async (_, bucket, bend) => {
+  const store = await openStore(0);
+  const view = (await readKept(store, 'here')).final!.header.view;
+  // Open views follow the final one: what is kept of them is what a start reads.
+  const last = await store.range(bucket, { reverse: true, limit: 1 });
+  const [key, value] = last[0]!;
+  const above = view + 1_000;
+  const own = bucket === 'vote' ? ownNotar(above) : value;
+  const sound =
+    bucket === 'vote'
+      ? [
+          {
+            bucket,
+            key: concatBytes(key.subarray(0, 8), uint64(above), Uint8Array.of(0)),
+            value: own,
+          },
+        ]
+      : [];
+  const bentAt = concatBytes(
+    key.subarray(0, bucket === 'vote' ? 8 : 0),
+    uint64(above),
+    flipped(key),
+  );
+  const added = [...sound, { bucket, key: bentAt, value: bend(proposalAt(bucket, own, above)) }];
+  await store.batch(added, { durable: true });
+  await store.close();
+  await expect(machines.start([0])).rejects.toMatchObject({
+    code: 'STORE_CORRUPT',
+    cause: { code: 'LOG_UNSOUND' },
+  });
+  const mended = await openStore(0);
+  await mended.batch(
+    added.map((each) => ({ ...each, value: null })),
+    { durable: true },
+  );
+  await mended.close();
+  await machines.start([0]);
+});
+
+function ownNotar(view: number): Uint8Array {
+  const subject = {
+    kind: 'notar',
+    epoch: 0,
+    view,
+    block: nativeSha256(uint64(view)) as Digest,
+  } as const;
+  const { sign } = nativeKeys(devSeatSeed(0));
+  const signature = sign(voteMessage(networkId(machines.genesis), subject, 0));
+  return voteCodec.encode({ ...subject, seat: 0, signature });
+}
+
+/** The value itself, for a proposal in a view that is still open. */
+function proposalAt(bucket: Bucket, value: Uint8Array, view: number): Uint8Array {
+  if (bucket !== 'proposal') return value;
+  const block = sealedBlockCodec.decode(value);
+  return sealedBlockCodec.encode({ ...block, header: { ...block.header, view } });
+}
 
 test('the directory of another seat, or of a seat for an observer, is refused by name', async () => {
   const directory = machines.directoryOf(1);

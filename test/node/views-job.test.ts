@@ -143,7 +143,8 @@ test('a view that says something else is told', async () => {
   const { height, timeMs } = chain.header;
   const view = (await jobView(viewNode({ rules: world.rules, chain }), id, timeMs))!;
   expect(viewFaults(run, height, id, view)).toEqual([]);
-  const lanes = view.provisional!.lanes;
+  const provisional = view.provisional!;
+  const { lanes } = provisional;
   const twins: readonly Partial<JobView>[] = [
     { state: 'settled' },
     { awaits: null },
@@ -151,8 +152,8 @@ test('a view that says something else is told', async () => {
     { reason: null },
     { at: height + 1 },
     { provisional: null },
-    { provisional: { bound: '1', lanes: lanes.map((lane) => ({ ...lane, awaited: [] })) } },
-    { provisional: { bound: '1', lanes: lanes.map((lane) => ({ ...lane, until: null })) } },
+    { provisional: { ...provisional, lanes: lanes.map((lane) => ({ ...lane, awaited: [] })) } },
+    { provisional: { ...provisional, lanes: lanes.map((lane) => ({ ...lane, until: null })) } },
   ];
   for (const twin of twins)
     expect(viewFaults(run, height, id, { ...view, ...twin }), Object.keys(twin)[0]).not.toEqual([]);
@@ -258,7 +259,7 @@ describe('jobs that no final block has ordered', () => {
 
   test('pending where it was only heard of', async () => {
     const view = await see({
-      change: ({ pool }) => pool.jobs.set(hex(id), { signed, id: hex(id), own: false }),
+      change: ({ pool }) => pool.jobs.set(hex(id), { signed, id: hex(id) }),
     });
     expect(view?.state).toBe('pending');
   });

@@ -10,6 +10,9 @@ import {
   statusSchema,
 } from '../../node/api/contract.ts';
 import { nativeSha256 } from '../../node/crypto.ts';
+import type { AnwansiNode } from '../../node/face.ts';
+import { findingsOf } from '../../node/operator/findings.ts';
+import { StorageError } from '../../node/storage/error.ts';
 import { blockView, headerView, stateEntry, stateKeyOf } from '../../node/views/chain.ts';
 import { nextLeader, seatsText } from '../../node/views/quorum.ts';
 import { reasonOf } from '../../node/views/reason.ts';
@@ -30,10 +33,16 @@ const run = runOf(world);
 const { rules, tip } = world;
 const chainMs = tip.header.timeMs;
 
+const outside = {
+  software: 'anwansi 0.1.0',
+  peers: 3,
+  addresses: ['/ip4/127.0.0.1/tcp/26920/p2p/12D3'],
+};
+
 /** A status of a node of 4 seats, some time after its last final block. */
 function see(wish: Partial<NodeWish> = {}, afterMs = 1_000) {
   const node = viewNode({ rules, chain: tip, ...wish });
-  return statusOf(node, 3, 'anwansi 0.1.0', chainMs + afterMs);
+  return statusOf(node, outside, chainMs + afterMs);
 }
 
 const certified = (view: number) => (state: ReplicaState) => {
@@ -148,6 +157,27 @@ describe('health', () => {
     expect([health.state, healthStatus(health)]).toEqual([state, code]);
     expect(health.findings.slice(0, -1)).toEqual(findings);
     expect(health.findings.at(-1)).toMatchObject({ name: 'sync' });
+  });
+
+  test('a node that could not go on is unready, whatever it last saw', async () => {
+    const reason = new StorageError({ code: 'BLOB_NO_SPACE', directory: 'x', bytes: 1 });
+    const node = viewNode({ rules, chain: tip, failure: { reason } });
+    const status = statusOf(node, outside, chainMs + 1_000);
+    expect(statusSchema.parse(status)).toMatchObject({
+      sync: 'stalled',
+      reason: { code: 'NODE_STOPPED' },
+    });
+    const look = (one: AnwansiNode) => findingsOf({ node: one, peers: () => [], directory: '/' });
+    const found = await look(node);
+    expect(found[0]).toMatchObject({ name: 'node', state: 'failed' });
+    expect(found[0]!.cause).toContain('BLOB_NO_SPACE');
+    const health = healthOf(status, found);
+    expect(healthSchema.parse(health)).toEqual(health);
+    expect(healthStatus(health)).toBe(503);
+    expect(health.findings.at(-1)!.consequence).toContain('keeps and announces nothing more');
+    const well = await look(viewNode({ rules, chain: tip }));
+    expect(well.map(({ name }) => name)).toEqual(found.slice(1).map(({ name }) => name));
+    expect(healthStatus(healthOf(synced, []))).toBe(200);
   });
 });
 

@@ -15,6 +15,7 @@ import { blobBlockBytes } from '../../protocol/params.ts';
 /** Makes an empty blob store with a quota, and says how to take it away. */
 export type BlobsMaker = (
   quotaBytes: number,
+  now: () => number,
 ) => Promise<{ blobs: Blobs; remove: () => Promise<void> }>;
 
 /** Bytes of which no two sizes look alike. */
@@ -26,11 +27,14 @@ export function pattern(length: number, seed = 1): Uint8Array {
 export function blobLaws(name: string, make: BlobsMaker): void {
   const using = async (
     quotaBytes: number,
-    work: (blobs: Blobs) => Promise<void>,
+    work: (blobs: Blobs, pass: (ms: number) => void) => Promise<void>,
   ): Promise<void> => {
-    const { blobs, remove } = await make(quotaBytes);
+    let now = 0;
+    const { blobs, remove } = await make(quotaBytes, () => now);
     try {
-      await work(blobs);
+      await work(blobs, (ms) => {
+        now += ms;
+      });
     } finally {
       await blobs.close();
       await remove();
@@ -168,11 +172,111 @@ export function blobLaws(name: string, make: BlobsMaker): void {
         expect(() => blobs.release(cids[0])).toThrow('what is released was pinned');
       }));
 
+    const upload = (blobs: Blobs, bytes: Uint8Array) =>
+      blobs.putStream(
+        (async function* () {
+          yield bytes;
+        })(),
+      );
+
+    test('gives uploads that no job names half of what is not pinned, and refuses the rest', () =>
+      using(1_000, async (blobs) => {
+        const pinned = await blobs.put(pattern(200, 1));
+        blobs.pin(pinned);
+        const cached = await blobs.put(pattern(300, 2));
+        // Half of the 800 that are not pinned.
+        const first = await upload(blobs, pattern(250, 3));
+        const second = await upload(blobs, pattern(150, 4));
+        expect(await blobs.has(cached)).toBe(true);
+        const refusal = { code: 'BLOB_QUOTA', pinnedBytes: 200, uploadedBytes: 400 };
+        await expect(upload(blobs, pattern(1, 5))).rejects.toMatchObject({ detail: refusal });
+        await expect(blobs.putList([pattern(36)])).rejects.toMatchObject({ detail: refusal });
+        for (const { cid } of [first, second]) expect(await blobs.has(cid)).toBe(true);
+        // A job names one: what it pins is an upload no more, and half of the rest is less.
+        blobs.claim(first.cid);
+        await upload(blobs, pattern(120, 6));
+        await expect(upload(blobs, pattern(6, 7))).rejects.toMatchObject({
+          detail: { code: 'BLOB_QUOTA', pinnedBytes: 450, uploadedBytes: 270 },
+        });
+        blobs.release(first.cid);
+        blobs.release(pinned);
+        // Half of all is 500: it was named once, and is no upload any more.
+        await upload(blobs, pattern(230, 8));
+        await expect(upload(blobs, pattern(1, 5))).rejects.toMatchObject({ code: 'BLOB_QUOTA' });
+        expect(blobs.bytes()).toBeLessThanOrEqual(1_000);
+      }));
+
+    test('what is here becomes an upload when it is uploaded, within the same share', () =>
+      using(1_000, async (blobs) => {
+        const entries = Array.from({ length: 8 }, (_, seed) => pattern(36, seed));
+        const { cid, bytes } = listBlob(entries);
+        await blobs.putAs(cid, bytes);
+        const first = await upload(blobs, pattern(501 - bytes.length, 1));
+        await expect(blobs.putList(entries)).rejects.toMatchObject({ code: 'BLOB_QUOTA' });
+        blobs.claim(first.cid);
+        blobs.release(first.cid);
+        await blobs.putList(entries);
+        await blobs.putList(entries);
+        await upload(blobs, pattern(500 - bytes.length, 2));
+        await expect(upload(blobs, pattern(1, 3))).rejects.toMatchObject({ code: 'BLOB_QUOTA' });
+        expect(await blobs.has(cid)).toBe(true);
+      }));
+
+    test('no upload sends away what is pinned or another upload; the node itself may', () =>
+      using(1_000, async (blobs) => {
+        const [cached, other] = [
+          await blobs.put(pattern(300, 1)),
+          await blobs.put(pattern(300, 2)),
+        ];
+        const first = await upload(blobs, pattern(200, 3));
+        blobs.claim(other);
+        const second = await upload(blobs, pattern(150, 4));
+        await blobs.read(cached);
+        // What is not pinned makes room for it.
+        await blobs.put(pattern(300, 5));
+        expect(await blobs.has(cached)).toBe(false);
+        for (const kept of [other, first.cid, second.cid]) expect(await blobs.has(kept)).toBe(true);
+        await blobs.put(pattern(400, 6));
+        expect(await blobs.has(first.cid), 'only uploads are left to go').toBe(false);
+        expect([await blobs.has(second.cid), await blobs.has(other)]).toEqual([true, true]);
+        await expect(blobs.put(pattern(701, 7))).rejects.toMatchObject({ code: 'BLOB_QUOTA' });
+      }));
+
+    test('an upload counts for an hour; then it is like all others', () =>
+      using(1_000, async (blobs, pass) => {
+        const first = await upload(blobs, pattern(500, 1));
+        pass(3_599_999);
+        await expect(upload(blobs, pattern(1, 2))).rejects.toMatchObject({ code: 'BLOB_QUOTA' });
+        pass(1);
+        const second = await upload(blobs, pattern(400, 3));
+        expect(await blobs.has(first.cid)).toBe(true);
+        await upload(blobs, pattern(101, 4)).catch(quotaOnly);
+        const third = await upload(blobs, pattern(100, 5));
+        expect(await blobs.has(first.cid)).toBe(true);
+        await blobs.put(pattern(1, 6));
+        expect(await blobs.has(first.cid), 'the first to go').toBe(false);
+        for (const { cid } of [second, third]) expect(await blobs.has(cid)).toBe(true);
+      }));
+
+    test('an upload that breaks off counts no more', () =>
+      using(10 * blobBlockBytes, async (blobs) => {
+        const broken = blobs.putStream(
+          (async function* () {
+            for (let block = 0; block < 5; block++) yield pattern(blobBlockBytes, block);
+            throw new Error('the line is dead');
+          })(),
+        );
+        await expect(broken).rejects.toThrow('the line is dead');
+        expect(blobs.bytes()).toBe(0);
+        await upload(blobs, pattern(5 * blobBlockBytes, 9));
+        await expect(upload(blobs, pattern(1, 2))).rejects.toMatchObject({ code: 'BLOB_QUOTA' });
+      }));
+
     test('stays within its quota whatever is put, read and pinned at the same time', () =>
       using(1_000, async (blobs) => {
         const pieces = Array.from({ length: 12 }, (_, i) => pattern(90 + i * 7, i));
         const moves = fc.array(
-          fc.record({ piece: fc.nat(11), move: fc.constantFrom('put', 'read', 'has') }),
+          fc.record({ piece: fc.nat(11), move: fc.constantFrom('put', 'upload', 'read', 'has') }),
           { maxLength: 20 },
         );
         await fc.assert(
@@ -182,6 +286,7 @@ export function blobLaws(name: string, make: BlobsMaker): void {
                 const bytes = pieces[piece]!;
                 const cid = blobCid(bytes);
                 if (move === 'has') await blobs.has(cid);
+                else if (move === 'upload') await upload(blobs, bytes).catch(quotaOnly);
                 else if (move === 'read') {
                   const read = await blobs.read(cid);
                   expect(read === null || read.length === bytes.length).toBe(true);

@@ -158,7 +158,7 @@ describe('a restart', () => {
 
   test('refuses a root that is not certified, and rules that cannot work', () => {
     const bad = { root: a, finalCertificate: { ...finalOf(a), epoch: 1 } };
-    expect(() => seatOf(rulesOf(0), bad)).toThrow('certified');
+    expect(() => seatOf(rulesOf(0), bad)).toThrow('does not certify');
     expect(() => seatOf({ ...rulesOf(0), standstillMs: 1_000 })).toThrow('standstill');
     expect(() => seatOf({ ...rulesOf(0), viewTimeoutMs: 0 })).toThrow('time');
   });
@@ -227,7 +227,7 @@ describe('the state', () => {
     const { views, blocks } = seat.state();
     const open = windowViews(7) + 1;
     let votes = 0;
-    for (const { tally } of views.values())
+    for (const [, { tally }] of views.entries())
       for (const ballots of Object.values(tally.votes))
         for (const kept of ballots.values()) votes += kept.length;
     expect(views.size).toBe(open + 1);

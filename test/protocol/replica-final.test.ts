@@ -104,7 +104,7 @@ describe('the pool', () => {
     const signed = job(1n);
     expect(jobsHeard(one, signed)).toBe(1);
     one.feed({ kind: 'submitted', signed });
-    expect(one.state().pool.jobs.get(hex(jobId(signed.job)))?.own).toBe(true);
+    expect([...one.state().pool.own]).toEqual([hex(jobId(signed.job))]);
   });
 
   test('forgets a job whose time is over', () => {

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { hex } from '../../protocol/brand.ts';
 import { jobId, type SignedJob } from '../../protocol/job/job.ts';
 import { headerHash, proposalMessage } from '../../protocol/ledger/header.ts';
+import { wantFinal } from '../../protocol/replica/want.ts';
 import { laboratory, linesBut, lone, only } from '../simulation/lone.ts';
 import { simulatedJob } from '../simulation/network.ts';
 import { reachEveryLine } from '../support/lines.ts';
@@ -27,15 +28,7 @@ test('a stretch that a quorum made final costs no VRF, a block that comes alone 
   const one = lone(lab);
   one.certified(final);
   const stretch = { kind: 'final', blocks: [sealed], certificate: final } as const;
-  one.state().wanted.set('final', {
-    request: { kind: 'final', from: 1 },
-    view: 1,
-    certified: true,
-    about: null,
-    prefer: null,
-    out: null,
-    at: 0,
-  });
+  wantFinal(one.state());
   one.tick();
   one.answer('final', stretch);
   expect(one.state().final.header.height).toBe(1);

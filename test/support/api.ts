@@ -20,6 +20,7 @@ export function testApi(
     ...lent,
     software: 'anwansi test',
     peers: () => [],
+    addresses: () => [],
     findings: async () => [],
     duties: async () => ({ data: [], next: null }),
     stateProof: async (key) => Uint8Array.of(1, ...key),
@@ -93,7 +94,8 @@ function closed(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const entries = Object.entries(value).map(([name, inner]) => [name, closed(inner)]);
   const made = Object.fromEntries(entries) as Schema;
-  const isObject = made.type === 'object' && made.properties !== undefined;
+  // One that may be null has two types.
+  const isObject = [made.type].flat().includes('object') && made.properties !== undefined;
   return isObject && !('additionalProperties' in made)
     ? { ...made, additionalProperties: false }
     : made;

@@ -14,6 +14,7 @@ export const status: Status = {
   sync: 'synced',
   reason: null,
   peers: 3,
+  addresses: ['/ip4/127.0.0.1/tcp/26920'],
   heard: [0, 1, 2, 3],
   quorum: 3,
   openJobs: 0,

@@ -39,5 +39,12 @@ export async function runWords(commands: readonly Command[], words: string[], wo
       },
     },
   );
-  return { exitCode, out, err, document: words.includes('--json') ? JSON.parse(out) : null };
+  return { exitCode, out, err, document: words.includes('--json') ? documentIn(out) : null };
+}
+
+/** The document of `--json`: all that was put out, or the last line where a command told events. */
+function documentIn(out: string) {
+  const lines = out.trimEnd().split('\n');
+  const isStream = lines.length > 1 && lines[0] !== '{';
+  return JSON.parse(isStream ? lines.at(-1)! : out);
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nativeKeys } from '../../node/crypto.ts';
 import { createExecutor } from '../../node/executor/pool.ts';
-import { createMemoryNetworks } from '../../node/network/memory.ts';
+import { createMemoryNetworks, type MemoryFaults } from '../../node/network/memory.ts';
 import { type AnwansiNode, blobDirectoryOf, startNode } from '../../node/node.ts';
 import type { Executor } from '../../node/ports.ts';
 import { utf8 } from '../../protocol/brand.ts';
@@ -37,10 +37,21 @@ export type Machines = {
   readonly remove: () => Promise<void>;
 };
 
+/** What differs from machines of a network that begins now and whose messages all arrive. */
+export type MachineOptions = {
+  readonly blobQuotaBytes?: number;
+  /** Milliseconds since 1970 of the genesis: one of long ago is a network after an outage. */
+  readonly genesisMs?: number;
+  readonly faults?: MemoryFaults;
+};
+
 /** Makes the machines of a network whose blocks come faster than a dev network's. */
-export async function createMachines(seats: number): Promise<Machines> {
+export async function createMachines(
+  seats: number,
+  { blobQuotaBytes = 256 * 1024 * 1024, genesisMs = Date.now(), faults }: MachineOptions = {},
+): Promise<Machines> {
   const root = await mkdtemp(join(tmpdir(), 'anwansi-machines-'));
-  const dev = devGenesis({ seats, nonce: randomBytes(32), timeMs: Date.now() });
+  const dev = devGenesis({ seats, nonce: randomBytes(32), timeMs: genesisMs });
   const parameters = { ...dev.parameters, stepMinMs: 50, heartbeatMs: 200, commitWindowMs: 2_000 };
   const genesis = { ...dev, parameters };
   const directoryOf = (seat: number): string => join(root, `node-${seat}`);
@@ -59,7 +70,7 @@ export async function createMachines(seats: number): Promise<Machines> {
     executor,
     directoryOf,
     start: async (which) => {
-      const networks = createMemoryNetworks();
+      const networks = createMemoryNetworks(faults);
       return Promise.all(
         which.map(async (seat) => {
           const node = await startNode({
@@ -69,7 +80,7 @@ export async function createMachines(seats: number): Promise<Machines> {
             network: networks.create(`seat ${seat}`),
             executor,
             directory: directoryOf(seat),
-            blobQuotaBytes: 256 * 1024 * 1024,
+            blobQuotaBytes,
           });
           running.add(node);
           return node;

@@ -1,6 +1,6 @@
 /** Stand in for a running node where views look at it: a real replica's state, nothing runs. */
 
-import type { AnwansiNode, Submission } from '../../node/face.ts';
+import type { AnwansiNode, NodeFailure, Submission } from '../../node/face.ts';
 import { hex } from '../../protocol/brand.ts';
 import { jobId } from '../../protocol/job/job.ts';
 import type { ChainState, LedgerRules } from '../../protocol/ledger/chain.ts';
@@ -16,6 +16,8 @@ export type NodeWish = {
   readonly seat?: number | null;
   readonly startedAt?: number;
   readonly submissions?: readonly Submission[];
+  /** Why it cannot go on. */
+  readonly failure?: NodeFailure;
   /** Changes the replica's state before it is looked at. */
   readonly change?: (state: ReplicaState) => void;
 };
@@ -48,6 +50,7 @@ export function viewNode(wish: NodeWish): AnwansiNode {
     rules,
     blobs: {} as AnwansiNode['blobs'],
     seat,
+    failure: () => wish.failure ?? null,
     startedAt: wish.startedAt ?? rules.genesis.timeMs,
     state: () => state,
     submission: async (id) =>

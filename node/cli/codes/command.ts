@@ -15,6 +15,12 @@ export const commandCodes = [
       'Its directory does not exist, may not be written to, or is full, or it is one itself.',
       'Name a file with --out or --receipt in a directory that you may write to.',
     ],
+    [
+      'OUTPUT_EXISTS',
+      'A file that a command is to make is there already.',
+      'An earlier run made it; a genesis that is replaced takes its network along.',
+      'Name another file with --out and --trust, or replace it with --force.',
+    ],
   ]),
   ...entries(3, [
     [

@@ -32,6 +32,12 @@ export const diskCodes = [
   ]),
   ...entries(1, [
     [
+      'LOG_UNSOUND',
+      'What the disk gave back is not what this seat can have kept.',
+      'A vote, a statement or a proposal in it breaks a rule, or is not signed with its key.',
+      'Nothing is signed on it: move the directory away and let the node fetch everything again.',
+    ],
+    [
       'STORE_CORRUPT',
       'The database is damaged, or is not one of ours.',
       'The disk lost or changed bytes, or the directory is somebody else’s.',
@@ -69,9 +75,9 @@ export const diskCodes = [
     ],
     [
       'BLOB_QUOTA',
-      'The blob does not fit beside the blobs that open jobs need.',
-      'The quota of the blob store is in use by pinned blobs.',
-      'Raise the quota, or wait until a job has ended.',
+      'The blob does not fit beside the blobs that open jobs need, or beside fresh uploads.',
+      'The quota is in use by pinned blobs, or half of the rest by uploads that no job names yet.',
+      'Submit the job that the uploads are for, raise the quota, or wait until a job has ended.',
     ],
     [
       'BLOB_NO_SPACE',

@@ -113,9 +113,9 @@ export const programCodes = [
     ],
     [
       'COUNT_FAILED',
-      'The program could not make items from its parameters.',
-      'The parameters are not what it expects, or it is at fault.',
-      'Check --params; docs/programs.md says what the programs that come along expect.',
+      'The program failed when it was to make items of its parameters.',
+      'It trapped, or ran too long or took too much memory for it.',
+      'Correct its anw_count; parameters that make no sense it should refuse.',
     ],
   ]),
   ...entries(3, [
@@ -138,6 +138,12 @@ export const programCodes = [
       'The parameters are not JSON.',
       'A quote or brace is missing, or the shell took some away.',
       'Put the whole of --params into single quotes.',
+    ],
+    [
+      'PARAMETERS_REFUSED',
+      'The program refused its parameters.',
+      'They are JSON, and not what it expects: a name, a type or a range.',
+      'Check --params; docs/programs.md says what the programs that come along expect.',
     ],
     [
       'PARAMETERS_TOO_LONG',

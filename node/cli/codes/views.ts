@@ -30,6 +30,12 @@ export const viewCodes = [
       'Nothing to do: it catches up; what it shows until then is old.',
     ],
     [
+      'NODE_STOPPED',
+      'The node could not go on and has left its network.',
+      'Its disk failed, or a bug of ours: the log has one line of the level fatal with the code.',
+      'Mend what the log names, then start the node again: all that it acknowledged is on disk.',
+    ],
+    [
       'NODE_NO_PROGRESS',
       'A quorum of seats is heard, and yet nothing becomes final.',
       'Votes arrive too late or not at all: slow links, wrong clocks, or leaders that are down.',

@@ -5,7 +5,7 @@ import { hex } from '../../../protocol/brand.ts';
 import { contractNames, genesisCodec, networkId } from '../../../protocol/ledger/genesis.ts';
 import { defineCommand } from '../command.ts';
 import { usageError } from '../error.ts';
-import { checkTarget, writeTarget } from '../target.ts';
+import { checkAbsent, checkTarget, writeNew, writeTarget } from '../target.ts';
 
 export const genesisNew = defineCommand({
   name: 'genesis new',
@@ -54,6 +54,7 @@ export const genesisNew = defineCommand({
       placeholder: 'FILE',
       describe: 'What auditors need to believe the network; trust.json unless given.',
     },
+    force: { kind: 'flag', describe: 'Replace the files that are there; their network is lost.' },
   },
   run: async ({ output, resolvePath }, values) => {
     if (values.validator.length === 0)
@@ -65,6 +66,8 @@ export const genesisNew = defineCommand({
       ]);
     const out = values.out ?? resolvePath('genesis.cbor');
     const trust = values.trust ?? resolvePath('trust.json');
+    if (out === trust)
+      throw usageError(`--out and --trust name one file, ${out}`, 'Name two: both are written.');
     for (const file of [out, trust]) await checkTarget(file);
     // A public part in place of a key: nobody has to copy 64 digits.
     const keyedAccount = async (account: string): Promise<string> => {
@@ -84,8 +87,11 @@ export const genesisNew = defineCommand({
       nonce: new Uint8Array(randomBytes(32)),
       timeMs: readTime(values.begin),
     });
-    await writeTarget(out, genesisCodec.encode(genesis));
-    await writeTarget(trust, new TextEncoder().encode(trustOf(genesis)));
+    // Both are looked at before one is written.
+    if (!values.force) for (const file of [out, trust]) await checkAbsent(file);
+    const write = values.force ? writeTarget : writeNew;
+    await write(out, genesisCodec.encode(genesis));
+    await write(trust, new TextEncoder().encode(trustOf(genesis)));
     const network = hex(networkId(genesis));
     output.note(`made ${out}`);
     output.note(`made ${trust}: ${policyText(usualPolicy)}`);

@@ -13,7 +13,7 @@ export const jobShow = defineCommand({
     askNode(values, context, async (client) => {
       const { output, signal } = context;
       const job = await client.job(await findJob(client, values.job, signal), { signal });
-      output.result(job, jobLines(job).join('\n'));
+      output.result(job, jobLines(job, client.url).join('\n'));
       return undefined;
     }),
 });

@@ -1,15 +1,18 @@
 /** Follow a job until it has ended. */
-import type { JobEvent, JobView } from '../../client/http.ts';
+import type { Client, JobEvent, JobView } from '../../client/http.ts';
 import { type Context, defineCommand } from '../command.ts';
 import { askNode, findJob, nodeOptions } from '../connect.ts';
 import { exitCodes } from '../error.ts';
-import { badEnd, jobLines, progressView } from '../job-words.ts';
+import { badEnd, guessText, jobLines, leaving, progressView } from '../job-words.ts';
 
 export const jobWatch = defineCommand({
   name: 'job watch',
   summary: 'Follow a job until it has ended; it does not mind who watches.',
   examples: [
-    ['anwansi job watch 1a2b3c4d', 'Until it is settled; Ctrl+C leaves it alone.'],
+    [
+      'anwansi job watch 1a2b3c4d',
+      'Until it is settled; Ctrl+C leaves it alone, and tells how to follow it again.',
+    ],
     ['anwansi job watch 1a2b3c4d --json', 'One JSON value a line, for programs.'],
   ],
   arguments: { job: { kind: 'text', describe: 'Id of the job, or its first digits.' } },
@@ -18,9 +21,37 @@ export const jobWatch = defineCommand({
     askNode(values, context, async (client) => {
       const { signal } = context;
       const id = await findJob(client, values.job, signal);
-      return watch(client.events(id, { signal }), client.url, context);
+      const leave = leaving(client.url, context);
+      leave.following(id);
+      return watch(sightings(client, id, signal), client.url, context).finally(leave.over);
     }),
 });
+
+/**
+ * What the job is now, before anything happens, and then what happens to it. The stream of events
+ * begins with the present state too, but may be long in coming: that is not said twice.
+ */
+async function* sightings(
+  client: Client,
+  id: string,
+  signal: AbortSignal,
+): AsyncGenerator<JobEvent, void, undefined> {
+  const { isEnd } = await import('../../client/remote-gateway.ts');
+  const first = await client.job(id, { signal });
+  if (isEnd(first)) return yield { kind: 'ended', job: first };
+  yield { kind: 'seen', job: first };
+  let isFirst = true;
+  for await (const event of client.events(id, { signal })) {
+    const again = isFirst && event.kind === 'seen' && saysTheSame(event.job, first);
+    isFirst = false;
+    if (!again) yield event;
+  }
+}
+
+/** Whether two views differ in their height at most. */
+function saysTheSame(a: JobView, b: JobView): boolean {
+  return JSON.stringify({ ...a, at: 0 }) === JSON.stringify({ ...b, at: 0 });
+}
 
 async function watch(
   events: AsyncIterable<JobEvent>,
@@ -38,7 +69,8 @@ async function watch(
       const { items, subtasks } = event.job;
       const elapsedMs = Date.now() - startedAt;
       const terms = { items, subtasks, loss: null };
-      progress.show(progressView({ job: seenJob(event.job), elapsedMs }, terms));
+      const seen = progressView({ job: seenJob(event.job), elapsedMs }, terms);
+      progress.show({ ...seen, guess: guessText(event.job) });
     }
   } finally {
     progress.end();
@@ -46,11 +78,10 @@ async function watch(
   if (last === null) throw new Error('events end with an end');
   const { id, state, reason } = last;
   if (state !== 'settled' && state !== 'failed') {
-    output.result(last, jobLines(last).join('\n'));
+    output.result(last, jobLines(last, url).join('\n'));
     throw badEnd(id, state, reason?.code ?? 'NOT_INCLUDED');
   }
-  const where = url === '' ? '' : ` --api ${url}`;
-  output.note(`get it, audited here: anwansi job result ${id}${where}`);
-  output.result(last, jobLines(last).join('\n'));
+  output.note(`get it, audited here: anwansi job result ${id} --api ${url}`);
+  output.result(last, jobLines(last, url).join('\n'));
   return state === 'settled' ? exitCodes.done : exitCodes.jobFailed;
 }

@@ -22,10 +22,9 @@ export const nodeDoctor = defineCommand({
     p2pPort: {
       kind: 'integer',
       placeholder: 'PORT',
-      describe: 'Where the node should be reached by its peers.',
+      describe: 'Where its peers should reach it; what it or its config.toml says unless given.',
       min: 1,
       max: 65_535,
-      default: 26_920,
     },
   },
   run: async (context, values) => {
@@ -34,7 +33,9 @@ export const nodeDoctor = defineCommand({
     const named = environment.ANWANSI_DATA_DIR ?? '';
     const directory = values.dataDir ?? (named === '' ? null : resolvePath(named));
     const client = await openClient(values, context);
-    const findings = await diagnose(client, { directory, port: values.p2pPort }, context.signal);
+    const { p2pPort: port = null } = values;
+    const options = { directory, port, environment };
+    const findings = await diagnose(client, options, context.signal);
     if (directory === null) output.note('disk and key lock: not looked at without --data-dir');
     const failed = findings.some(({ state }) => state === 'failed');
     const lines = findings.flatMap((finding) => findingLines(finding, context));

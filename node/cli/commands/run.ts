@@ -23,7 +23,7 @@ import {
   usualApi,
 } from '../connect.ts';
 import { exitCodes, usageError } from '../error.ts';
-import { attachLine } from '../job-words.ts';
+import { attachLine, leaving } from '../job-words.ts';
 import type { RemoteValues } from '../remote-job.ts';
 import type { FinishedJob, NetworkWish } from '../run-job.ts';
 import { tellRun } from '../run-words.ts';
@@ -284,12 +284,14 @@ async function runRemote(
     const ground = await remoteGround(patient, values, context);
     const networkMs = Date.now() - started;
     const leave = leaving(url, context);
-    const submitted = await submitJob(wish, ground, context, leave.submitting);
+    const submitted = await submitJob(wish, ground, context, (id) => leave.following(hex(id)));
     if (values.detach) {
       leave.over();
       return detached(hex(submitted.prepared.id), url, context);
     }
-    const job = await finishJob(submitted, ground, context).finally(leave.over);
+    const job = await finishJob(submitted, ground, context, (id) =>
+      leave.following(hex(id)),
+    ).finally(leave.over);
     const trust = trustWord(ground.trust, values.trust);
     return await keepAndTell(job, { networkMs, trust }, values, context);
   } catch (error) {
@@ -300,27 +302,9 @@ async function runRemote(
 function detached(job: string, url: string, { output }: Context): number {
   const attach = attachLine(job, url);
   output.note(`the job goes on without you; follow it: ${attach}`);
+  output.note('if no block takes it in its time, nobody submits it anew: then run it again');
   output.result({ job, state: 'pending', attach }, job);
   return exitCodes.done;
-}
-
-/** Says, when somebody interrupts, that the job goes on, and how to follow it again. */
-function leaving(url: string, { output, signal, onExit }: Context) {
-  let job: string | null = null;
-  onExit(() => {
-    if (job === null || !signal.aborted) return;
-    const attach = attachLine(job, url);
-    if (output.json) output.result({ job, state: 'detached', attach }, '');
-    output.warn(`detached: the job goes on, if the node has it. Follow it again: ${attach}`);
-  });
-  return {
-    submitting: (id: Uint8Array): void => {
-      job = hex(id);
-    },
-    over: (): void => {
-      if (!signal.aborted) job = null;
-    },
-  };
 }
 
 type Ended = { readonly networkMs: number; readonly trust: string };
