@@ -60,7 +60,7 @@ export async function followJob(options: FollowOptions): Promise<Ending> {
       if (!isLate || renewal === undefined) throw error;
       const part = { ...options, ...renewal, pulseMs };
       if (!(await isOver(prepared, part))) throw error;
-      await untilCalm(part);
+      await (renewal.calm ?? untilCalm)(part);
       prepared = await submitRenewing(await renewed(prepared, part), part);
     }
   }

@@ -9,6 +9,11 @@ import { wait } from './wait.ts';
 export const renewalCountMax = 3;
 /** Milliseconds for which a chain that catches up is waited for. */
 const calmMsMax = 300_000;
+/** Milliseconds between our clock and chain time that are none, and for which its pace is looked at. */
+const calmLagMs = 10_000;
+const calmLookMs = 8_000;
+/** Chain time by ours up to which it is calm. */
+const calmPace = 1.5;
 
 /** What a node says of a job that comes when its time is over. */
 const lateCode = 'JOB_NOT_INCLUDED_IN_TIME';
@@ -24,6 +29,8 @@ export type RenewalWish = {
   readonly keys: SeatKeys;
   /** Hears of the new job just before the network can know of it. */
   readonly renewing: (renewal: Renewal) => void;
+  /** Waits for a chain that catches up; {@link untilCalm} unless given. */
+  readonly calm?: typeof untilCalm;
 };
 
 type Way = { readonly gateway: Gateway; readonly signal: AbortSignal };
@@ -58,9 +65,9 @@ export async function renewed(before: Prepared, options: RenewalOptions): Promis
 }
 
 /**
- * Whether a job may be submitted anew, and can never be ordered: a final header is past its time, and at that height or later
- * the node, which knows the job, has no block that ordered it. A job that somebody withdrew is not
- * wanted any more.
+ * Whether a job may be submitted anew, and can never be ordered: a final header is past its time,
+ * and at that height or later the node, which knows the job, has no block that ordered it. A job
+ * that somebody withdrew is not wanted any more.
  */
 export async function isOver(
   { id, signed, renewals }: Prepared,
@@ -76,24 +83,31 @@ export async function isOver(
 }
 
 /**
- * Waits for a chain that catches up after an outage, as long as its time runs faster than twice
- * ours: what is ordered meanwhile has as little time for its waves as it had to be ordered.
+ * Waits for a chain that catches up after an outage: what is ordered meanwhile has as little time
+ * for its waves as it had to be ordered. It has caught up when its time is about ours, or goes on
+ * about as fast: where both clocks are right the first comes early, and the second comes always.
  */
 export async function untilCalm({
   gateway,
   signal,
   pulseMs,
-}: Way & { readonly pulseMs: number }): Promise<void> {
-  const { stepMaxMs } = gateway.genesis.parameters;
+}: {
+  readonly gateway: Pick<Gateway, 'pulse'>;
+  readonly signal: AbortSignal;
+  readonly pulseMs: number;
+}): Promise<void> {
   const begunAt = performance.now();
   let at = begunAt;
   let { timeMs } = await gateway.pulse(signal);
   for (;;) {
+    if (Math.abs(Date.now() - timeMs) <= calmLagMs) return;
     await wait(pulseMs, signal);
     const pulse = await gateway.pulse(signal);
     const now = performance.now();
-    const isCalm = pulse.timeMs - timeMs <= 2 * (now - at) + stepMaxMs;
-    if (isCalm || now - begunAt > calmMsMax) return;
+    if (Math.abs(Date.now() - pulse.timeMs) <= calmLagMs || now - begunAt > calmMsMax) return;
+    // Within a short look, a single block may be all that comes.
+    if (now - at < calmLookMs) continue;
+    if (pulse.timeMs - timeMs <= calmPace * (now - at)) return;
     timeMs = pulse.timeMs;
     at = now;
   }

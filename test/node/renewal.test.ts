@@ -3,14 +3,14 @@
 // Method: a law over random networks that lag, forget and are put back, with two careless clients
 // that break it; the ends of trying; and four real nodes after an outage, one of them cut off.
 import fc from 'fast-check';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { ApiError, ClientError } from '../../node/client/error.ts';
 import { followJob } from '../../node/client/follow.ts';
 import type { Gateway, SeenJob } from '../../node/client/gateway.ts';
 import { localGateway } from '../../node/client/local-gateway.ts';
 import { type Prepared, prepareJob, renewJob } from '../../node/client/prepare.ts';
 import { loadProgram } from '../../node/client/program.ts';
-import { renewalCountMax, submitRenewing } from '../../node/client/renewal.ts';
+import { renewalCountMax, submitRenewing, untilCalm } from '../../node/client/renewal.ts';
 import { nativeKeys } from '../../node/crypto.ts';
 import { jobView } from '../../node/views/job.ts';
 import { hex } from '../../protocol/brand.ts';
@@ -127,6 +127,9 @@ type Ran = {
   readonly end: string;
 };
 
+/** The time of a model's chain has nothing to do with ours. */
+const atOnce = async (): Promise<void> => undefined;
+
 /** Submits and follows one job of a network to its end. */
 async function ran(
   { gateway, jobs, anchor }: ReturnType<typeof model>,
@@ -140,6 +143,7 @@ async function ran(
     renewing: ({ prepared }: { prepared: Prepared }) => void told.push(hex(prepared.id)),
     show: () => undefined,
     pulseMs: 0,
+    calm: atOnce,
   };
   let end: string;
   try {
@@ -280,11 +284,46 @@ describe('a job whose time ran out', () => {
       control.abort(new Error('enough'));
     };
     const prepared = await submitRenewing(anchor(), { ...options, renewing });
-    const renewal = { keys, renewing };
+    const renewal = { keys, renewing, calm: atOnce };
     await expect(followJob({ ...options, prepared, renewal })).rejects.toThrow('enough');
     expect(told).toHaveLength(1);
     const renewed = await renewJob(prepared, gateway, keys, AbortSignal.timeout(1_000));
     expect(renewed.renewals).toBe(1);
+  });
+});
+
+describe('a chain that catches up', () => {
+  /** Chain time behind ours by `lagMs`, at `pace` until it is ours; how long one waits for it. */
+  async function waited({ lagMs, pace, wrongMs = 0 }: Record<string, number>): Promise<number> {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance', 'Date'] });
+    try {
+      const begun = Date.now();
+      const pulse = async () => {
+        const passed = Date.now() - begun;
+        const caught = begun - lagMs! + pace! * passed;
+        return { timeMs: wrongMs + Math.min(caught, Date.now()), height: 1, heard: 4, absent: [] };
+      };
+      const signal = new AbortController().signal;
+      let over = false;
+      const waiting = untilCalm({ gateway: { pulse } as never, signal, pulseMs: 100 });
+      void waiting.then(() => (over = true));
+      while (!over) await vi.advanceTimersByTimeAsync(100);
+      return (Date.now() - begun) / 1_000;
+    } finally {
+      vi.useRealTimers();
+    }
+  }
+
+  test('is waited for until its time is ours, however slow its blocks come', async () => {
+    expect(await waited({ lagMs: 600_000, pace: 16 })).toBeCloseTo(590 / 15, 0);
+    expect(await waited({ lagMs: 600_000, pace: 4 })).toBeCloseTo(590 / 3, 0);
+    expect(await waited({ lagMs: 5_000, pace: 1 })).toBe(0.1);
+  });
+
+  test('is not waited for where a clock is wrong, nor for ever', async () => {
+    for (const wrongMs of [-3_600_000, 3_600_000])
+      expect(await waited({ lagMs: 0, pace: 1, wrongMs })).toBeCloseTo(8, 0);
+    expect(await waited({ lagMs: 9e8, pace: 4 })).toBeCloseTo(300, 0);
   });
 });
 
