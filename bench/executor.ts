@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { createExecutor } from '../node/executor/pool.ts';
 import type { ItemSource, SubtaskRun } from '../node/ports.ts';
 import { utf8 } from '../protocol/brand.ts';
+import { fuelCallMax } from '../protocol/params.ts';
 import type { Benchmark, Effort, Row } from './benchmark.ts';
 import { programFile } from './job.ts';
 import { growthRow, interleave, paired, processor, spread, wall } from './measure.ts';
@@ -17,6 +18,7 @@ const tasks = 200;
 const itemCounts = [1, 16, 256];
 /** Each item looks at numbers beyond the sieve, where an item is little work. */
 const parameters = new Uint8Array(utf8('{"from":0,"to":100}'));
+const fuel = { item: fuelCallMax, combine: fuelCallMax };
 
 async function run(effort: Effort): Promise<readonly Row[]> {
   const folder = await mkdtemp(join(tmpdir(), 'anwansi-bench-'));
@@ -33,7 +35,7 @@ async function run(effort: Effort): Promise<readonly Row[]> {
         (): ItemSource => ({ kind: 'generated', index: 0 }),
       );
       const plan = items.flatMap((_, place) => (place === 0 ? [0] : [place, -1]));
-      return { programPath, parameters, items, plan, itemWallMs: 10_000 };
+      return { programPath, parameters, items, plan, fuel };
     };
     const call = async (count: number): Promise<void> => {
       const outcome = await executor.runSubtask(subtask(count), AbortSignal.timeout(60_000));

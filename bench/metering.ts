@@ -1,14 +1,18 @@
-/** Measure what counting costs: programs rewritten against the same as they are. */
-import { readFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
-import { type Exports, engine, type Module } from '../node/executor/engine.ts';
-import { utf8 } from '../protocol/brand.ts';
+/** Measure what counting costs: kernels rewritten against the same as they are. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { instrument } from '../protocol/execution/instrument.ts';
-import { depthLimit } from '../protocol/execution/outcome.ts';
 import type { Benchmark, Effort, Row } from './benchmark.ts';
-import { type JobWish, programFile } from './job.ts';
-import { paired, processor, spread, type Taken, take, wall } from './measure.ts';
-import { plainItem } from './plain.ts';
+import type { KernelPairs } from './kernel-pairs.ts';
+import { buildKernels, type KernelFile } from './kernels.ts';
+import { largeModule, wideLimits } from './large-module.ts';
+import { exactly, paired, spread, take } from './measure.ts';
+
+const run = promisify(execFile);
 
 /** Flags that keep the engine from giving up on inlining because metered code is longer. */
 const inlining = [
@@ -16,102 +20,74 @@ const inlining = [
   '--wasm-inlining-budget=20000',
   '--wasm-inlining-ignore-call-counts',
 ];
-/** Calls of a repetition: long enough for the optimizing compiler to be done in the first ones. */
-const callsPerRun = 10;
-const plenty = 2n ** 62n;
+const runner = fileURLToPath(new URL('kernel-pairs.ts', import.meta.url));
 
-type Kernel = {
-  readonly program: JobWish['program'];
-  readonly parameters: Uint8Array;
-  readonly item: Uint8Array;
-};
+/** Runs all kernels in turn in one process under one set of flags. */
+async function pairs(
+  files: readonly KernelFile[],
+  flags: readonly string[],
+  effort: Effort,
+): Promise<readonly KernelPairs[]> {
+  const args = ['--no-warnings', ...flags, runner, String(effort.runs(31))];
+  const paths = files.map(({ path }) => path);
+  const { stdout } = await run(process.execPath, [...args, ...paths], { timeout: 600_000 });
+  return JSON.parse(stdout) as KernelPairs[];
+}
 
-function kernels(): readonly Kernel[] {
-  const line = Array.from({ length: 900 }, (_, at) => `word${(at * at) % 7_919}`).join(' ');
-  const parameters = utf8('{"from": 2, "to": 100000000}');
+async function overhead(
+  files: readonly KernelFile[],
+  how: string,
+  flags: readonly string[],
+  effort: Effort,
+): Promise<readonly Row[]> {
+  const taken = await pairs(files, flags, effort);
+  const rows = files.map(({ name, language }, at) => {
+    const { plain, metered } = taken[at]!;
+    const words = `${name} in ${language === 'c' ? 'C' : 'AssemblyScript'}, ${how}`;
+    return paired(words, 'ms', metered, { name: 'as it is', values: plain });
+  });
+  // Calls and nothing else are stated apart: no real program is made of them.
+  const ratios = rows
+    .filter((_, at) => files[at]!.name !== 'fib')
+    .map(({ against }) => against!.ratio.median);
+  const { median, most } = spread(ratios);
+  const over = `of ${ratios.length} kernels, without fib`;
   return [
-    {
-      program: 'wordcount',
-      parameters: new Uint8Array(0),
-      item: utf8(`${line}\n`.repeat(Math.floor(1_000_000 / line.length))),
-    },
-    { program: 'primes', parameters, item: plainItem('primes', parameters)(3) },
+    ...rows,
+    { what: `median of them, ${how}`, unit: 'times', figure: exactly(median), note: over },
+    { what: `worst of them, ${how}`, unit: 'times', figure: exactly(most), note: over },
   ];
 }
 
-function rewrite(bytes: Uint8Array): Uint8Array {
-  const made = instrument(bytes);
-  if (made.kind === 'rejected') throw new Error(`${made.code}: ${made.reason}`);
-  return made.bytes;
-}
-
-/** Maps the item in a fresh instance each time, as a host does; says the packed result. */
-function mapRepeatedly(module: Module, { parameters, item }: Kernel): bigint {
-  let result = 0n;
-  for (let call = 0; call < callsPerRun; call++) {
-    const { exports } = new engine.Instance(module, {});
-    const counters = exports as unknown as Record<string, { value: bigint | number } | undefined>;
-    if (counters.__anw_fuel !== undefined) counters.__anw_fuel.value = plenty;
-    if (counters.__anw_depth !== undefined) counters.__anw_depth.value = depthLimit;
-    const values = [parameters, item].flatMap((bytes) => lend(exports, bytes));
-    result = (exports.anw_map as (...values: number[]) => bigint)(...values);
+async function rewriting(effort: Effort): Promise<Row> {
+  const bytes = await largeModule();
+  const rates: number[] = [];
+  for (let time = -1; time < effort.runs(7); time++) {
+    const { ms } = await take(() => {
+      const made = instrument(bytes, { imports: 'any', limits: wideLimits });
+      if (made.kind === 'rejected') throw new Error(`${made.code}: ${made.reason}`);
+    });
+    if (time >= 0) rates.push(bytes.length / 1_000 / ms);
   }
-  return result;
+  return { what: `rewriting ${bytes.length} bytes of C++`, unit: 'MB/s', figure: spread(rates) };
 }
 
-function lend(exports: Exports, bytes: Uint8Array): number[] {
-  if (bytes.length === 0) return [0, 0];
-  const pointer = (exports.anw_alloc as (size: number) => number)(bytes.length) >>> 0;
-  new Uint8Array((exports.memory as { buffer: ArrayBuffer }).buffer).set(bytes, pointer);
-  return [pointer, bytes.length];
-}
-
-async function measure(kernel: Kernel, effort: Effort, how: string): Promise<readonly Row[]> {
-  const bytes = new Uint8Array(readFileSync(programFile(kernel.program)));
-  const modules = [new engine.Module(bytes), new engine.Module(rewrite(bytes))] as const;
-  const [plain, metered]: [Taken<bigint>[], Taken<bigint>[]] = [[], []];
-  const runs = effort.runs(21);
-  for (let run = 0; run < runs + 3; run++) {
-    const alone = await take(async () => mapRepeatedly(modules[0], kernel));
-    const counted = await take(async () => mapRepeatedly(modules[1], kernel));
-    if (alone.value !== counted.value) throw new Error('the results differ');
-    if (run < 3) continue; // The first ones warm up.
-    plain.push(alone);
-    metered.push(counted);
+async function measure(effort: Effort): Promise<readonly Row[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'anwansi-bench-'));
+  try {
+    const files = await buildKernels(folder);
+    return [
+      ...(await overhead(files, 'flags of the sandbox', inlining, effort)),
+      ...(await overhead(files, 'no flags', [], effort)),
+      await rewriting(effort),
+    ];
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
-  const what = `${kernel.program}, ${callsPerRun} items, ${how}`;
-  const original = { name: 'as it is', values: wall(plain) };
-  return [{ ...paired(what, 'ms', wall(metered), original), cpuMs: spread(processor(metered)) }];
-}
-
-async function rewriting(effort: Effort): Promise<readonly Row[]> {
-  const rows: Row[] = [];
-  for (const { program } of kernels()) {
-    const bytes = new Uint8Array(readFileSync(programFile(program)));
-    const times = 100;
-    const rates: number[] = [];
-    for (let run = 0; run < effort.runs(9) + 2; run++) {
-      const { ms } = await take(async () => {
-        for (let time = 0; time < times; time++) rewrite(bytes);
-      });
-      if (run >= 2) rates.push((times * bytes.length) / 1_000 / ms);
-    }
-    rows.push({ what: `rewriting ${program}`, unit: 'MB/s', figure: spread(rates) });
-  }
-  return rows;
-}
-
-async function run(effort: Effort): Promise<readonly Row[]> {
-  const rows: Row[] = [...(await rewriting(effort))];
-  for (const how of ['default flags', 'inlining flags']) {
-    if (how !== 'default flags') for (const flag of inlining) setFlagsFromString(flag);
-    for (const kernel of kernels()) rows.push(...(await measure(kernel, effort, how)));
-  }
-  return rows;
 }
 
 export const metering: Benchmark = {
   name: 'metering',
   question: 'What does it cost that a program counts its own fuel and depth?',
-  run,
+  run: measure,
 };

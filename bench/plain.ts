@@ -1,10 +1,8 @@
 /** Run a program as somebody would who believes his machine: one process, no sandbox, no votes. */
 import { readFileSync } from 'node:fs';
-import { engine, type Module } from '../node/executor/engine.ts';
-import { callProgram } from '../node/executor/instance.ts';
+import { type Exports, engine, type Memory, type Module } from '../node/executor/engine.ts';
 import { Cutter } from '../protocol/execution/cut.ts';
 import { programManifest } from '../protocol/execution/manifest.ts';
-import { itemBytesMax, valueBytesMax } from '../protocol/params.ts';
 import { type JobWish, programFile } from './job.ts';
 
 export type PlainProgram = {
@@ -20,11 +18,8 @@ export function plainProgram(
 ): PlainProgram {
   const bytes = new Uint8Array(readFileSync(programFile(name)));
   const module: Module = new engine.Module(bytes);
-  const call = (exported: string, ...given: readonly Uint8Array[]): Uint8Array => {
-    const result = callProgram(module, { name: exported, arguments: given, valueBytesMax });
-    if (!result.ok) throw new Error(`${exported} failed: ${result.class}`);
-    return result.value;
-  };
+  const call = (exported: string, ...given: readonly Uint8Array[]): Uint8Array =>
+    callPlainly(module, exported, given);
   return {
     map: (item) => call('anw_map', parameters, item),
     combine: (a, b) => call('anw_combine', a, b),
@@ -42,14 +37,32 @@ export function plainItem(
   parameters: Uint8Array,
 ): (index: number) => Uint8Array {
   const module: Module = new engine.Module(new Uint8Array(readFileSync(programFile(name))));
-  return (index) => {
-    const result = callProgram(module, {
-      name: 'anw_item',
-      arguments: [parameters],
-      index: BigInt(index),
-      valueBytesMax: itemBytesMax,
-    });
-    if (!result.ok) throw new Error(`anw_item failed: ${result.class}`);
-    return result.value;
-  };
+  return (index) => callPlainly(module, 'anw_item', [parameters], BigInt(index));
 }
+
+/** Calls a program as it is: in a fresh instance, but not metered, and believed. */
+function callPlainly(
+  module: Module,
+  name: string,
+  given: readonly Uint8Array[],
+  index?: bigint,
+): Uint8Array {
+  const { exports } = new engine.Instance(module, {});
+  const memory = exports.memory as Memory;
+  const run = exports as Readonly<Record<string, Call>>;
+  const values: (number | bigint)[] = [];
+  for (const bytes of given) {
+    const pointer = bytes.length === 0 ? 0 : Number(run.anw_alloc!(bytes.length)) >>> 0;
+    new Uint8Array(memory.buffer, pointer, bytes.length).set(bytes);
+    values.push(pointer, bytes.length);
+  }
+  if (index !== undefined) values.push(index);
+  const result = BigInt.asUintN(64, BigInt(run[name]!(...values)!));
+  return new Uint8Array(
+    memory.buffer,
+    Number(result >> 32n),
+    Number(result & 0xffff_ffffn),
+  ).slice();
+}
+
+type Call = Extract<Exports[string], (...values: never[]) => unknown>;

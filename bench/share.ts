@@ -95,7 +95,8 @@ function rowsOf(
 async function executePlainly(network: MeasuredNetwork, job: MeasuredJob): Promise<number> {
   const { executor, nodes } = network;
   const programPath = (await nodes[0]!.blobs.path(job.prepared.programCid))!;
-  const { parameters } = job.prepared.signed.job;
+  const { parameters, fuelItem, fuelCombine } = job.prepared.signed.job;
+  const fuel = { item: fuelItem, combine: fuelCombine };
   const runs = Array.from({ length: subtasks }, (_, subtask) => {
     const first = (subtask * items) / subtasks;
     const count = items / subtasks;
@@ -104,7 +105,7 @@ async function executePlainly(network: MeasuredNetwork, job: MeasuredJob): Promi
       (_, place): ItemSource => ({ kind: 'generated', index: first + place }),
     );
     const plan = sources.flatMap((_, place) => (place === 0 ? [0] : [place, -1]));
-    const run = { programPath, parameters, items: sources, plan, itemWallMs: 10_000 };
+    const run = { programPath, parameters, items: sources, plan, fuel };
     return executor.runSubtask(run, AbortSignal.timeout(60_000));
   });
   const outcomes = await Promise.all(runs);
@@ -136,7 +137,6 @@ async function executeEverywhere(network: MeasuredNetwork, job: MeasuredJob): Pr
         blobs: node.blobs,
         executor: network.executor,
         fetch: node.fetch,
-        itemWallMs: 10_000,
         progress: (_, done) => {
           executed += done;
         },

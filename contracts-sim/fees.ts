@@ -1,20 +1,24 @@
-/** Pay each execution that a seat committed to in time, and refund the rest. */
-import type { Contracts, JobEnd } from '../protocol/ledger/contracts.ts';
+/** Pay the fuel of each execution that counts, and refund the rest. */
+import { type Contracts, fuelUnit, type JobEnd } from '../protocol/ledger/contracts.ts';
 
 export const fees: Contracts = {
   name: 'fees',
-  // An item is of one lane, which pays a seat once: no job can owe more. A job that offers no fee
-  // deposits all the same: who has nothing to lose cannot fill the network with work.
-  escrow: ({ items, fee, seats }) => BigInt(items) * (fee > 0n ? fee : 1n) * BigInt(seats),
+  // An item is of one lane, which pays a seat once, for no more than the limits of its items; and
+  // rounding down, lane by lane, gives no more than rounding up at once. So no job can owe more. A
+  // job that offers no fee deposits all the same: who has nothing to lose cannot fill the network
+  // with work.
+  escrow: ({ items, fuelItem, fee, seats }) => {
+    const most = BigInt(items) * fuelItem * (fee > 0n ? fee : 1n);
+    return BigInt(seats) * ((most + fuelUnit - 1n) / fuelUnit);
+  },
   settle: ({ fee, escrow, work }: JobEnd) => {
-    const payments: { seat: number; tokens: bigint }[] = [];
     let left = escrow;
-    for (const { seat, items } of work) {
-      const owed = BigInt(items) * fee;
+    const payments = work.map(({ seat, fuel }) => {
+      const owed = (fuel * fee) / fuelUnit;
       const tokens = owed < left ? owed : left;
       left -= tokens;
-      if (tokens > 0n) payments.push({ seat, tokens });
-    }
+      return { seat, tokens };
+    });
     return { payments, refund: left };
   },
 };

@@ -1,17 +1,21 @@
 /** Answer what others ask of a running node. */
 import { mark } from '../protocol/assert.ts';
-import { hex, sameBytes } from '../protocol/brand.ts';
+import { hex, sameBytes, unhex } from '../protocol/brand.ts';
 import { ignore, reject, type Verdict } from '../protocol/errors.ts';
 import { admitJob } from '../protocol/job/admit.ts';
 import { jobId, type SignedJob } from '../protocol/job/job.ts';
 import { StateCursor } from '../protocol/ledger/state.ts';
+import { type Cid, formatCid } from '../protocol/merkle/cid.ts';
 import { ReceiptError } from '../protocol/receipt/error.ts';
 import { jobFault } from '../protocol/replica/offer.ts';
 import { pooledJobCountMax } from '../protocol/replica/pool.ts';
+import type { DutyView } from './api/contract.ts';
 import type { Driver } from './driver.ts';
 import { dutyPageMax, readDuties } from './duty-book.ts';
 import { dutySummary } from './duty-chance.ts';
+import { lawlessWhy } from './duty-row.ts';
 import type { AnwansiNode } from './face.ts';
+import { lawCode } from './laws/words.ts';
 import { fetch, type Parts, suite } from './parts.ts';
 import { makeReceipt } from './receipts.ts';
 import { readBlock, readCertificate, readHeight } from './records.ts';
@@ -66,7 +70,11 @@ export function faceOf(parts: Parts, driver: Driver, stop: () => Promise<void>):
       const { chain, certificate } = stored ?? { chain: driver.state().final, certificate: null };
       return stateProofOf(key, { genesis, store, chain, certificate });
     },
-    duties: (cursor, limit) => readDuties(store, cursor, limit),
+    duties: async (cursor, limit) => {
+      const page = await readDuties(store, cursor, limit);
+      return { ...page, data: await Promise.all(page.data.map((duty) => withLaw(parts, duty))) };
+    },
+    laws: (program) => parts.inspections?.word(program) ?? null,
     dutySummary: async () => {
       const { ids } = await readJobs(store, null, summedJobCount);
       const { data } = await readDuties(store, null, dutyPageMax);
@@ -101,6 +109,16 @@ async function storedChain(parts: Parts, driver: Driver): Promise<Parts['stored'
   clearTimeout(timer);
   parts.listeners.delete(look);
   return parts.stored;
+}
+
+/** Says of a seat that refused a program which law is refuted, and where it can be read. */
+async function withLaw({ store, inspections }: Parts, duty: DutyView): Promise<DutyView> {
+  if (inspections === null || !duty.why.startsWith(lawlessWhy)) return duty;
+  const signed = await readSignedJob(store, unhex(duty.job)!);
+  const word = signed === null ? null : inspections.word(signed.job.program);
+  if (word === null || word.law === null) return duty;
+  const told = `${lawlessWhy}: ${lawCode(word.law)}, report ${formatCid(word.report as Cid)}`;
+  return { ...duty, why: duty.why.replace(lawlessWhy, told) };
 }
 
 type JobAnswers = Pick<AnwansiNode, 'submit' | 'cancel' | 'submission' | 'signedJob' | 'jobs'>;

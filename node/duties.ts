@@ -4,6 +4,7 @@ import { ProtocolError } from '../protocol/errors.ts';
 import type { Duty } from '../protocol/replica/effect.ts';
 import type { LaneOutcome } from '../protocol/replica/input.ts';
 import { type LaneParts, runLane } from './lane.ts';
+import type { Inspections } from './laws/inspection.ts';
 import { rotation } from './rotation.ts';
 
 /** Lanes of one node that run at once: each may hold the trees of a million items in memory. */
@@ -35,10 +36,15 @@ export type DutiesParts = {
   readonly finished: (key: string, outcome: LaneOutcome) => void;
   /** Told of what nobody foresaw, such as a disk that is full. */
   readonly failed: (reason: unknown) => void;
+  /** Looks at programs beside their lanes; none is looked at unless given. */
+  readonly inspections?: Inspections | null;
   /** {@link laneCountMax} and {@link waitingLaneCountMax} unless given. */
   readonly countMax?: number;
   readonly waitingCountMax?: number;
 };
+
+/** The own check found values for which the order matters. */
+const lawless: LaneOutcome = { kind: 'local', class: 'lawless' };
 
 type Running = { readonly stop: AbortController; readonly done: Promise<void> };
 
@@ -46,7 +52,8 @@ type Running = { readonly stop: AbortController; readonly done: Promise<void> };
  * Starts without any lane. As many run at once as may; the others wait, and of these the job that
  * was served longest ago is served next: many lanes of one job do not hold up another's.
  */
-export function startDuties({ lane, finished, failed, ...limits }: DutiesParts): Duties {
+export function startDuties({ lane, finished, failed, ...rest }: DutiesParts): Duties {
+  const { inspections = null, ...limits } = rest;
   const { countMax = laneCountMax, waitingCountMax = waitingLaneCountMax } = limits;
   const running = new Map<string, Running>();
   /** Those that were broken off and have not come to their end: they hold a place until then. */
@@ -56,15 +63,22 @@ export function startDuties({ lane, finished, failed, ...limits }: DutiesParts):
   let stopped = false;
 
   const run = async (duty: Duty, signal: AbortSignal): Promise<void> => {
+    const met = inspections?.meet(duty) ?? null;
+    const refuted = met?.lawless ?? new AbortController().signal;
     let outcome: LaneOutcome;
     try {
-      outcome = await runLane(duty, lane(duty), signal);
+      const either = AbortSignal.any([signal, refuted]);
+      outcome = refuted.aborted ? lawless : await runLane(duty, lane(duty), either);
     } catch (error) {
       // The seat says that it cannot, so that its lane does not wait for it in vain.
       outcome = { kind: 'local', class: 'killed' };
-      if (!signal.aborted) failed(error);
+      if (!signal.aborted && !refuted.aborted) failed(error);
+    } finally {
+      met?.leave();
     }
     if (signal.aborted) return;
+    // Nothing of the lane was said yet: what is known now counts, also of one that is done.
+    if (refuted.aborted) outcome = lawless;
     running.delete(duty.key);
     finished(duty.key, outcome);
   };

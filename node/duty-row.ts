@@ -1,4 +1,5 @@
 /** Say what became of one draw of a seat, how far it got, and why. */
+import { laneFuel } from '../protocol/aggregation/fuel.ts';
 import {
   currentWave,
   type LaneState,
@@ -6,7 +7,6 @@ import {
   slotVotes,
   type Wave,
 } from '../protocol/aggregation/lane.ts';
-import { laneWork } from '../protocol/aggregation/wave.ts';
 import { codec } from '../protocol/codec/codec.ts';
 import {
   bigUint,
@@ -51,6 +51,9 @@ export type LaneAt = {
   readonly paid: ((lane: number, slot: Slot) => bigint | null) | null;
 };
 
+/** Why a seat abstained that found the program lawless; which law, its node adds. */
+export const lawlessWhy = 'its own check refuted the laws of the program';
+
 type Word = readonly [state: DutyState, why: string];
 
 /** The rows of a seat in one lane, one a draw. */
@@ -80,6 +83,7 @@ function wordOf(at: LaneAt, slot: Slot): Word {
   const wave = lane.waves[slot.wave]!;
   if (slot.equivocated)
     return ['equivocated', 'it committed to two answers, and they exclude each other'];
+  if (slot.abstained === 'lawless') return ['abstained', lawlessWhy];
   if (slot.abstained !== null)
     return ['abstained', `it said that it could not run the lane: ${slot.abstained}`];
   if (lane.accepted !== null) return acceptedWord(lane, slot, wave);
@@ -178,9 +182,12 @@ function payText(
       ? 'it is paid when the job ends'
       : null;
   const tokens = paid(number, slot);
-  const items = laneWork(rulesOfLane(record, rules, number));
-  if (tokens !== null && tokens > 0n) return `paid for ${items} items`;
-  if (tokens !== null) return 'not paid: the job offers no fee';
+  const fuel = laneFuel(lane, rulesOfLane(record, rules, number));
+  if (tokens !== null && tokens > 0n) return `paid for ${fuel} units of fuel`;
+  if (tokens !== null)
+    return record.fee === 0n
+      ? 'not paid: the job offers no fee'
+      : `not paid: ${fuel} units of fuel come to no token here`;
   if (lane.accepted !== null) return 'not paid: a lane pays for the answer that it accepted';
   if (slot.commit === null) return 'not paid: a lane without a result pays for commits';
   return slot.equivocated

@@ -21,6 +21,8 @@ export type EmbeddedOptions = {
   readonly nonce: Uint8Array;
   /** Where programs of the caller lie that the executor must be able to read. */
   readonly readable: readonly string[];
+  /** Whether its nodes run programs without a look at their laws. */
+  readonly unchecked?: boolean;
   /** What differs from the parameters of development networks, to try other limits. */
   readonly parameters?: Partial<NetworkParameters>;
   /** A network that goes on: its genesis, and the folder that keeps it when it stops. */
@@ -109,7 +111,7 @@ function createHosts({ listen }: EmbeddedOptions, genesis: Genesis): Promise<Lib
 }
 
 function startSeat(
-  { faulty, fault, wrap = (network) => network }: EmbeddedOptions,
+  { faulty, fault, wrap = (network) => network, unchecked = false }: EmbeddedOptions,
   parts: Pick<Parameters<typeof startNode>[0], 'genesis' | 'network' | 'executor' | 'directory'> & {
     readonly seat: number;
   },
@@ -120,6 +122,7 @@ function startSeat(
     network: wrap(network),
     keys: nativeKeys(devSeatSeed(seat)),
     blobQuotaBytes,
+    unchecked,
     fault: seat >= genesis.seats.length - faulty ? fault : null,
   });
 }

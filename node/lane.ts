@@ -6,7 +6,6 @@ import { type SubtaskWork, subtaskWorkStretches } from '../protocol/algebra/work
 import { hex } from '../protocol/brand.ts';
 import type { Digest } from '../protocol/crypto/hash.ts';
 import { type Stretches, stretchHashCount } from '../protocol/crypto/stretches.ts';
-import { admitProgram } from '../protocol/execution/admit.ts';
 import { itemCount } from '../protocol/job/job.ts';
 import { laneSubtasks, subtaskItems } from '../protocol/job/split.ts';
 import type { AbstainClass } from '../protocol/job/statement.ts';
@@ -20,7 +19,6 @@ import { cidDigest, listCid } from '../protocol/merkle/cid.ts';
 import { inlineValueBytesMax, itemBytesMax, programBytesMax } from '../protocol/params.ts';
 import type { Duty } from '../protocol/replica/effect.ts';
 import type { LaneOutcome } from '../protocol/replica/input.ts';
-import { validateModule } from './executor/engine.ts';
 import type { Executor, ItemSource } from './ports.ts';
 import type { Blobs } from './storage/blobs.ts';
 import { unhurried } from './unhurried.ts';
@@ -37,7 +35,6 @@ export type LaneParts = {
   readonly executor: Executor;
   /** Brings a blob here from whoever has it; rejects when `signal` fires first. */
   readonly fetch: (cid: Uint8Array, bytesMax: number, signal: AbortSignal) => Promise<void>;
-  readonly itemWallMs: number;
   /** Items finished, for people who watch. */
   readonly progress: (key: string, items: number) => void;
   /** Keeps a result from being evicted: a receipt needs it. */
@@ -101,13 +98,11 @@ async function execute(
 ): Promise<LaneOutcome> {
   const { job } = duty.signed;
   const programPath = await bring(job.program, programBytesMax);
-  const program = await parts.blobs.read(job.program);
-  if (program === null) throw new Abstention('unavailable');
-  const admission = admitProgram(program, { validate: validateModule });
-  if (admission.kind !== 'ok') throw new Abstention('inadmissible');
   const cids = await itemCids(duty, parts, bring, signal);
   const items = itemCount(job);
   const turn = hex(duty.job);
+  const fuel = { item: job.fuelItem, combine: job.fuelCombine };
+  let mapFuel = 0n;
   const works: SubtaskWork[] = [];
   const fold = laneFold(programPath, duty, parts, signal);
   const leaves: LaneLeaf[] = [];
@@ -129,8 +124,7 @@ async function execute(
     const plan = await calmly(foldPlanStretches(seed, end - first), signal);
     const sources = await next;
     next = gather(at + 1);
-    const { itemWallMs } = parts;
-    const run = { programPath, parameters: job.parameters, items: sources, plan, itemWallMs, turn };
+    const run = { programPath, parameters: job.parameters, items: sources, plan, fuel, turn };
     const outcome = await parts.executor.runSubtask(run, signal);
     if (outcome.kind === 'local') throw new Abstention(outcome.class);
     const { states, hashes, folds } = outcome;
@@ -138,11 +132,12 @@ async function execute(
     const work = await calmly(subtaskWorkStretches(trace, duty.saltKey), signal);
     works.push(work);
     leaves.push({ subtask, result: work.result });
+    mapFuel += outcome.mapFuel;
     if (outcome.value !== null && work.result.ok) await fold.add(outcome.value);
     parts.progress(duty.key, end - first);
   }
   const value = await fold.end(leaves);
-  return finish(parts, works, leaves, value, signal);
+  return finish(parts, works, { leaves, mapFuel }, value, signal);
 }
 
 /** Long work between other things; a lane that is broken off ends like a killed one. */
@@ -217,21 +212,23 @@ type LaneFold = {
 
 /**
  * Folds now and then instead of at the end: a lane may have 65,536 values of 16 MiB. A left fold
- * may be broken off and taken up again anywhere.
+ * may be broken off and taken up again anywhere, with the fuel that is left of it.
  */
 function laneFold(
   programPath: string,
   duty: Duty,
-  { executor, itemWallMs }: LaneParts,
+  { executor }: LaneParts,
   signal: AbortSignal,
 ): LaneFold {
   let held: Uint8Array[] = [];
   let failed = false;
+  let fuel = duty.signed.job.fuelFold;
   const fold = async (): Promise<void> => {
     if (failed) return;
-    const folded = await executor.fold(programPath, held, itemWallMs, signal, hex(duty.job));
+    const folded = await executor.fold(programPath, held, fuel, signal, hex(duty.job));
     if (folded.kind === 'local') throw new Abstention(folded.class);
     failed = folded.kind === 'failed';
+    fuel -= folded.fuel;
     held = folded.kind === 'failed' ? [] : [folded.value];
   };
   return {
@@ -254,7 +251,7 @@ function laneFold(
 async function finish(
   { blobs, keep, lie }: LaneParts,
   works: readonly SubtaskWork[],
-  leaves: readonly LaneLeaf[],
+  { leaves, mapFuel }: { readonly leaves: readonly LaneLeaf[]; readonly mapFuel: bigint },
   honest: Uint8Array | null,
   signal: AbortSignal,
 ): Promise<LaneOutcome> {
@@ -269,7 +266,7 @@ async function finish(
   return {
     kind: 'done',
     // The list's id holds its root: laneRoot.
-    claim: { laneRoot: cidDigest(cid) as Digest, valueCid, mapFuel: 0n },
+    claim: { laneRoot: cidDigest(cid) as Digest, valueCid, mapFuel },
     transcript,
     workRoot: transcript.workRoot,
     inlineValue: value !== null && value.length <= inlineValueBytesMax ? value : null,

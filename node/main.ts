@@ -19,6 +19,7 @@ import { nodeInit } from './cli/commands/node-init.ts';
 import { nodePeers } from './cli/commands/node-peers.ts';
 import { nodeStart } from './cli/commands/node-start.ts';
 import { nodeStatus } from './cli/commands/node-status.ts';
+import { programBench } from './cli/commands/program-bench.ts';
 import { programBuild } from './cli/commands/program-build.ts';
 import { programCheck } from './cli/commands/program-check.ts';
 import { programNew } from './cli/commands/program-new.ts';
@@ -51,6 +52,7 @@ const commands = [
   programBuild,
   programCheck,
   programTest,
+  programBench,
   nodeInit,
   nodeStart,
   genesisNew,

@@ -73,6 +73,7 @@ async function startParts(parts: Parts): Promise<AnwansiNode> {
     lane: (duty) => laneParts(parts, duty),
     finished: (key, outcome) => driver.take({ kind: 'executed', key, outcome }),
     failed: (reason) => tell(parts, { kind: 'failed', reason, fatal: false }),
+    inspections: parts.inspections,
   });
   const asking = new Set<Promise<void>>();
   const track = (work: Promise<void>): void => {
@@ -132,11 +133,13 @@ async function startParts(parts: Parts): Promise<AnwansiNode> {
   } catch (error) {
     await driver.stop();
     await duties.stop();
+    await parts.inspections?.stop();
     throw error;
   }
   return faceOf(parts, driver, async () => {
     await driver.stop();
     await duties.stop();
+    await parts.inspections?.stop();
     await network.stop();
     await Promise.all(asking);
     await pins.settled();

@@ -13,6 +13,7 @@ import { nativeSuite, rememberingSuite } from './crypto.ts';
 import type { NodeEvent, NodeFailure } from './face.ts';
 import { type FaultName, faultyNetwork } from './faults.ts';
 import type { LaneParts } from './lane.ts';
+import { type Inspections, openInspections } from './laws/inspection.ts';
 import { fetchBlob } from './network/blobs.ts';
 import { type JobPins, jobPins } from './pins.ts';
 import type { Executor, Network, Store } from './ports.ts';
@@ -38,12 +39,19 @@ export type NodeOptions = {
   readonly directory: string;
   readonly blobQuotaBytes: number;
   readonly fault?: FaultName | null;
+  /** Whether programs are run without a look at their laws. */
+  readonly unchecked?: boolean;
   readonly log?: (notice: Notice) => void;
 };
 
 /** Directory of a node's blobs: an executor must be allowed to read it. */
 export function blobDirectoryOf(directory: string): string {
   return join(directory, 'blobs');
+}
+
+/** Directory of files of a check of laws: children may read it. */
+function lawScratchOf(directory: string): string {
+  return join(blobDirectoryOf(directory), 'laws');
 }
 
 /** What a node is made of. */
@@ -68,6 +76,8 @@ export type Parts = {
   /** Whoever first told of a job most likely has its program and its items. */
   readonly origin: (job: Uint8Array) => string | null;
   readonly learnOrigin: (job: Uint8Array, peer: string) => void;
+  /** What is known of programs; null where a node looks at none. */
+  readonly inspections: Inspections | null;
 };
 
 /** Opens store and blobs; whatever was opened is closed when the rest cannot be. */
@@ -89,20 +99,28 @@ export async function openParts(options: NodeOptions): Promise<Parts> {
       ? options.network
       : faultyNetwork(options.network, options.fault ?? null, rules, keys);
   const origins = recent<string>(originCountMax);
+  const origin = (job: Uint8Array): string | null => origins.get(hex(job)) ?? null;
+  const listeners: Parts['listeners'] = new Set();
+  const inspections = options.unchecked
+    ? null
+    : await openInspections({
+        ...{ store, blobs, executor: options.executor, scratch: lawScratchOf(directory) },
+        fetch: (duty, cid, bytesMax, signal) =>
+          fetch({ network, blobs }, cid, bytesMax, signal, origin(duty.job)),
+        tell: (event) => tell({ listeners, options }, event),
+      }).catch(async (error: unknown) => {
+        await store.close();
+        await blobs.close();
+        throw error;
+      });
   return {
-    options,
-    rules,
-    store,
-    blobs,
-    network,
-    listeners: new Set(),
+    ...{ options, rules, store, blobs, network, listeners, origin, inspections },
     lastHeard: new Map(),
     pending: new Map(),
     pins: jobPins(blobs),
     stored: null,
     failure: null,
     results: [],
-    origin: (job) => origins.get(hex(job)) ?? null,
     learnOrigin: (job, peer) => {
       if (origins.get(hex(job)) === undefined) origins.set(hex(job), peer);
     },
@@ -115,7 +133,10 @@ export function storeDirectoryOf(directory: string): string {
 }
 
 /** Tells everybody who watches. */
-export function tell({ listeners, options }: Parts, event: NodeEvent): void {
+export function tell(
+  { listeners, options }: Pick<Parts, 'listeners' | 'options'>,
+  event: NodeEvent,
+): void {
   for (const listener of listeners)
     try {
       listener(event);
@@ -133,7 +154,6 @@ export function laneParts(parts: Parts, duty: Duty): LaneParts {
     blobs,
     executor: options.executor,
     fetch: (cid, bytesMax, signal) => fetch(parts, cid, bytesMax, signal, first),
-    itemWallMs: options.genesis.parameters.itemWallMs,
     progress: (_, items) =>
       tell(parts, { kind: 'progress', job: hex(duty.job), seat: duty.seat, items }),
     keep: (cid) => keepResult(parts, cid),
@@ -151,7 +171,7 @@ function keepResult({ blobs, results }: Parts, cid: Uint8Array): void {
 
 /** Brings a blob here from whoever has it, first asking a peer that should. */
 export function fetch(
-  { network, blobs }: Parts,
+  { network, blobs }: Pick<Parts, 'network' | 'blobs'>,
   cid: Uint8Array,
   bytesMax: number,
   signal: AbortSignal,

@@ -66,6 +66,7 @@ export const buckets = {
   duty: 15,
   log: 16,
   batch: 17,
+  law: 18,
 } as const;
 export type Bucket = keyof typeof buckets;
 
@@ -104,21 +105,22 @@ export type ItemSource =
   | { readonly kind: 'generated'; readonly index: number };
 
 /** Why a program failed on an item: part of the result that seats agree on. */
-export type FailureClass = 'trap' | 'bad-value';
+export type FailureClass = 'trap' | 'bad-value' | 'out-of-fuel' | 'too-deep';
 
 /** Why a machine could not run a program: never part of a result, only a reason to abstain. */
-export type LocalFailureClass = 'timeout' | 'killed' | 'host-oom';
+export type LocalFailureClass = 'timeout' | 'killed' | 'host-oom' | 'inadmissible';
 
 /** One subtask as a child runs it: `map` in the order of the plan, folded by its bracket. */
 export type SubtaskRun = {
-  /** File with the program's bytes, already admitted. */
+  /** File with the program's bytes, which the sandbox admits before it runs them. */
   readonly programPath: string;
   readonly parameters: Uint8Array;
   /** Items in index order of the subtask (place 0 is its first item). */
   readonly items: readonly ItemSource[];
   /** Postfix fold plan over places: a number >= 0 maps that item and pushes it, -1 combines two. */
   readonly plan: readonly number[] | Int32Array;
-  readonly itemWallMs: number;
+  /** Units of fuel that each item, and each combine, may use. */
+  readonly fuel: { readonly item: bigint; readonly combine: bigint };
   /** Whose turn it takes where several want the machine: a job's id. The program, if not given. */
   readonly turn?: string;
 };
@@ -126,7 +128,10 @@ export type SubtaskRun = {
 export type SubtaskOutcome =
   | {
       readonly kind: 'done';
-      /** Per place: 0 not run, because it lies above the lowest failing one; 1 ok; 2 trap; 3 bad-value. */
+      /**
+       * Per place: 0 not run, because it lies above the lowest failing one; 1 ok; 2 trap;
+       * 3 bad-value; 4 out-of-fuel; 5 too-deep.
+       */
       readonly states: Uint8Array;
       /** SHA-256 of each item's value, 32 bytes a place; zero where there is none. */
       readonly hashes: Uint8Array;
@@ -135,6 +140,16 @@ export type SubtaskOutcome =
       /** The folded value; null when an item or a combine failed. */
       readonly value: Uint8Array | null;
       readonly combineFailed: boolean;
+      /** Fuel of all items up to the lowest failing one, which counts its whole limit. */
+      readonly mapFuel: bigint;
+      /** Most fuel of an item and of a combine, and that of all combines: 0 where none ran. */
+      readonly spent: {
+        readonly itemMax: bigint;
+        readonly combineMax: bigint;
+        readonly combineSum: bigint;
+        /** Most bytes of memory that one instance had, for people only. */
+        readonly memoryBytesMax: number;
+      };
       /** Wall time of the slowest item, in milliseconds: for the person, never for the protocol. */
       readonly slowestItemMs: number;
     }
@@ -142,18 +157,43 @@ export type SubtaskOutcome =
 
 /** Outcome of a single call such as `anw_render`. */
 export type CallOutcome =
-  | { readonly kind: 'ok'; readonly value: Uint8Array; readonly wallMs: number }
-  | { readonly kind: 'failed'; readonly class: FailureClass; readonly reason: string }
+  | {
+      readonly kind: 'ok';
+      readonly value: Uint8Array;
+      readonly wallMs: number;
+      /** Units that it used. */
+      readonly fuel: bigint;
+    }
+  | {
+      readonly kind: 'failed';
+      readonly class: FailureClass;
+      readonly reason: string;
+      /** Its limit: what a failing call is charged. */
+      readonly fuel: bigint;
+    }
   | { readonly kind: 'local'; readonly class: LocalFailureClass; readonly reason: string };
+
+/** What `anw_check` is asked: whether an item has a value. */
+export type CheckQuestion = {
+  readonly parameters: Uint8Array;
+  readonly item: ItemSource;
+  readonly value: Uint8Array;
+  /** 32 bytes. */
+  readonly seed: Uint8Array;
+};
 
 /** Runs programs in sandboxed children. Never rejects for what a program does. */
 export type Executor = {
   readonly runSubtask: (run: SubtaskRun, signal: AbortSignal) => Promise<SubtaskOutcome>;
-  /** Left fold of values with `anw_combine`, `wallMs` each; empty values are the identity. */
+  /**
+   * Left fold of values with `anw_combine`; empty values are the identity. A fold that is taken up
+   * again is given what is left of its fuel.
+   * @param fuel - Units that all combines together may use.
+   */
   readonly fold: (
     programPath: string,
     values: readonly Uint8Array[],
-    wallMs: number,
+    fuel: bigint,
     signal: AbortSignal,
     turn?: string,
   ) => Promise<CallOutcome>;
@@ -162,15 +202,32 @@ export type Executor = {
     programPath: string,
     parameters: Uint8Array,
     value: Uint8Array,
-    wallMs: number,
+    fuel: bigint,
     signal: AbortSignal,
   ) => Promise<CallOutcome>;
-  /** `anw_count`: the number of items of a job without input. `value` is 8 bytes, big-endian. */
+  /**
+   * `anw_count`: the number of items of a job without input. `value` is 8 bytes, big-endian.
+   * @param fuel - As for the next two: as much as a call may ever have, unless given.
+   */
   readonly count: (
     programPath: string,
     parameters: Uint8Array,
-    wallMs: number,
     signal: AbortSignal,
+    fuel?: bigint,
+  ) => Promise<CallOutcome>;
+  /** `anw_sample`: a value by chance, from a seed of 32 bytes. */
+  readonly sample: (
+    programPath: string,
+    seed: Uint8Array,
+    signal: AbortSignal,
+    fuel?: bigint,
+  ) => Promise<CallOutcome>;
+  /** `anw_check`: `value` is one byte, 1 where it holds, 0 where it is refuted. */
+  readonly check: (
+    programPath: string,
+    question: CheckQuestion,
+    signal: AbortSignal,
+    fuel?: bigint,
   ) => Promise<CallOutcome>;
   readonly close: () => Promise<void>;
 };

@@ -4,9 +4,9 @@ import { assert } from './assert.ts';
 /** Name and version of the wire: changing a byte on it is a decision with a number. */
 export const protocolName = 'anwansi/1';
 export const protocolVersion = 1;
-/** Versions of the rewriter and of the cost table; 0 until programs are metered. */
-export const rewriterVersion = 0;
-export const costTableVersion = 0;
+/** Versions of the rewriter and of the cost table by which programs are metered. */
+export const rewriterVersion = 1;
+export const costTableVersion = 1;
 
 /** Bytes of a SHA-256 digest, an Ed25519 key, an Ed25519 signature, an ECVRF proof, a CID. */
 export const digestBytes = 32;
@@ -35,6 +35,17 @@ export const waveCountMax = 64;
 export const slowItemMsMax = 10_000;
 /** Milliseconds that a signed job may live after its anchor. */
 export const jobLifeMsMax = 60_000;
+/** Largest fuel that is ever written: of all items of a job. */
+export const fuelMax = 2n ** 63n - 1n;
+/** Fuel that a job may give an item, a combine or the rendering; and a whole fold. */
+export const fuelCallMax = 2n ** 36n;
+export const fuelFoldMax = 2n ** 40n;
+/** Fuel for which a job's fee is paid. */
+export const fuelUnit = 1_000_000n;
+/** Picoseconds that a unit of fuel takes at worst on the reference machine. */
+export const guardPicosecondsPerFuel = 30_000n;
+/** Milliseconds that a call may take beside those of its fuel, before its machine gives up. */
+export const guardBaseMs = 5_000;
 /** Negated powers of ten of the loss a submitter may pick. */
 export const lossExponentMin = 1;
 export const lossExponentMax = 15;
@@ -71,4 +82,6 @@ assert(itemBytesMax <= blobBytesMax && valueBytesMax <= blobBytesMax, 'an item i
 assert(inlineValueBytesMax + 4_096 <= gossipBytesMax, 'a reveal fits into a gossip message');
 assert(parameterBytesMax + 4_096 <= gossipBytesMax, 'a job fits into a gossip message');
 assert(subtaskCountMax <= itemCountMax, 'a subtask has an item');
+assert(BigInt(itemCountMax) * fuelCallMax <= fuelMax, 'the fuel of all items can be written');
+assert(fuelCallMax <= fuelFoldMax, 'a fold has fuel for a combine');
 assert(gossipBytesMax * 2 <= blockBytesMax, 'a block holds any message');

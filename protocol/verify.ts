@@ -33,7 +33,7 @@ export {
 export { type ProofKind, proofKindOf } from './receipt/kind.ts';
 export type { LaneReport } from './receipt/lane.ts';
 export { parseReceipt, type Receipt, receiptBytesMax, receiptCodec } from './receipt/receipt.ts';
-export type { ReexecutionTask, ReexecutionWish } from './receipt/reexecution.ts';
+export type { ReexecutedSubtask, ReexecutionTask, ReexecutionWish } from './receipt/reexecution.ts';
 export {
   auditStateProof,
   type ProvedEntry,

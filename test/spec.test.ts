@@ -25,6 +25,7 @@ const letters: Readonly<Record<string, string>> = {
   network: 'W',
   storage: 'B',
   sync: 'Y',
+  laws: 'T',
 };
 
 type Texts = ReadonlyMap<string, string>;

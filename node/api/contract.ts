@@ -140,7 +140,11 @@ export const jobSchema = z
     submitter: hexText.nullable(),
     items: z.number().int().nullable(),
     subtasks: z.number().int().nullable(),
+    /** Tokens for a million units of fuel of one execution. */
     fee: bigText.nullable(),
+    /** Units of fuel that an item may use, and that one execution of all accepted lanes used. */
+    fuelItem: bigText.nullable(),
+    mapFuel: bigText.nullable(),
     includedHeight: z.number().int().nullable(),
     endedHeight: z.number().int().nullable(),
     /** Only of a job that runs, and never its result: the final word is a receipt. */

@@ -1,10 +1,10 @@
 /** Fold and render what an audit leaves to do, in a web page, without ever waiting for ever. */
+import { itemFailureClasses } from '../../protocol/algebra/result.ts';
+import type { StepFailureClass } from '../../protocol/execution/evaluate.ts';
+import { wallGuardMs } from '../../protocol/execution/fuel.ts';
 import { valueBytesMax } from '../../protocol/params.ts';
 import type { FoldOutcome, FoldWork } from '../../protocol/receipt/audit.ts';
 import type { WorkerAnswer, WorkerTask } from './worker.ts';
-
-/** Milliseconds that the fold of all lanes, or the render, may take: as in the client of a node. */
-const callMsMax = 60_000;
 
 export type PageSandbox = {
   /**
@@ -12,8 +12,8 @@ export type PageSandbox = {
    * text; its policy must allow `worker-src blob:` and `script-src 'wasm-unsafe-eval'`.
    */
   readonly workerSource: string;
-  /** Milliseconds in the place of a minute, each for the fold and for the render. */
-  readonly wallMs?: number;
+  /** Milliseconds that a fold or a render with that much fuel may take, as on a node. */
+  readonly guard?: (fuel: bigint) => number;
 };
 
 /** What we use of a browser's workers: their types come only with those of browsers. */
@@ -34,18 +34,20 @@ declare class Worker {
  */
 export async function foldAndRender(
   work: FoldWork | null,
-  { workerSource, wallMs = callMsMax }: PageSandbox,
+  { workerSource, guard = wallGuardMs }: PageSandbox,
 ): Promise<FoldOutcome> {
   if (work === null) return { kind: 'not-run', because: 'there is nothing to fold' };
-  const { program, parameters, values } = work;
+  const { program, parameters, values, fuel } = work;
   const url = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }));
   let worker: Worker | null = null;
   try {
     worker = new Worker(url);
-    const folded = await ask(worker, { kind: 'fold', program, values }, wallMs);
+    const toFold = { kind: 'fold', program, values, fuel: fuel.fold } as const;
+    const folded = await ask(worker, toFold, guard(fuel.fold));
     if (folded.kind !== 'value') return withoutResult('fold', folded);
     const { value } = folded;
-    const shown = await ask(worker, { kind: 'render', program, parameters, value }, wallMs);
+    const toShow = { kind: 'render', program, parameters, value, fuel: fuel.render } as const;
+    const shown = await ask(worker, toShow, guard(fuel.render));
     if (shown.kind !== 'value') return withoutResult('render', shown);
     return { kind: 'rendered', result: shown.value };
   } catch (error) {
@@ -98,7 +100,7 @@ function isAnswer(data: unknown): data is WorkerAnswer {
     case 'value':
       return answer.value instanceof Uint8Array && answer.value.length <= valueBytesMax;
     case 'failed':
-      return answer.class === 'trap' || answer.class === 'bad-value';
+      return itemFailureClasses.includes(answer.class as StepFailureClass);
     case 'local':
       return typeof answer.reason === 'string';
     default:

@@ -5,6 +5,7 @@ import { clientCodes } from './codes/client.ts';
 import { commandCodes } from './codes/command.ts';
 import { diskCodes } from './codes/disk.ts';
 import type { CodeEntry } from './codes/entry.ts';
+import { fuelCodes } from './codes/fuel.ts';
 import { jobCodes } from './codes/job.ts';
 import { laneCodes } from './codes/lane.ts';
 import { networkCodes } from './codes/network.ts';
@@ -23,6 +24,7 @@ export const codeCatalogue: readonly CodeEntry[] = [
   ...clientCodes,
   ...commandCodes,
   ...diskCodes,
+  ...fuelCodes,
   ...jobCodes,
   ...laneCodes,
   ...networkCodes,

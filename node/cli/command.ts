@@ -164,7 +164,7 @@ const nounSummaries: Readonly<Record<string, string>> = {
   state: 'Look into the state, with proofs.',
   node: 'Run a node, and look after it.',
   genesis: 'Begin a network.',
-  program: 'Write programs of your own: begin, build, check and test them.',
+  program: 'Write programs of your own: begin, build, check, test and measure them.',
 };
 
 /** The command under which a verb stands: made with its first verb. */

@@ -3,7 +3,10 @@ import { access, constants, statfs } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { concatBytes, unhex } from '../../protocol/brand.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
+import { guardPicosecondsPerFuel } from '../../protocol/params.ts';
 import type { Client, Finding, Health, Status } from '../client/http.ts';
+import { createExecutor } from '../executor/pool.ts';
+import { engineReport } from '../executor/self-test.ts';
 import { settleConfig } from '../operator/config.ts';
 import { OperatorError } from '../operator/error.ts';
 import { genesisOf } from '../operator/genesis-file.ts';
@@ -48,7 +51,7 @@ export async function diagnose(
   return [
     alive ? answers(client, status.value) : silent(client, status.reason),
     ...(alive ? [clock(status.value, now()), quorum(status.value), peers(status.value)] : []),
-    ...(local ? await ports(options, alive ? status.value : null) : []),
+    ...(local ? [...(await ports(options, alive ? status.value : null)), await engine()] : []),
     ...(directory === null ? [] : [await disk(directory)]),
     ...(directory === null ? [] : [await keyLock(directory, alive ? status.value : null)]),
     ...(health.status === 'fulfilled' ? ofNode(health.value) : []),
@@ -134,6 +137,29 @@ function peers({ peers: connected, seats }: Status): Finding {
     consequence: 'The node hears of no block, and nobody hears of its jobs.',
     remedy: 'Give it peers (network.peers in its config.toml) and let their port through.',
   };
+}
+
+/** Whether a sandbox starts on this machine, and its engine is like others. */
+async function engine(): Promise<Finding> {
+  try {
+    const executor = await createExecutor({ children: 1, readable: [] });
+    await executor.close();
+    const { picosecondsPerFuel } = (await engineReport())!;
+    return ok(
+      'engine',
+      `Node ${process.version} runs programs as specified, ${picosecondsPerFuel} ps a unit of fuel ` +
+        `at worst; up to ${guardPicosecondsPerFuel} are allowed`,
+    );
+  } catch (error) {
+    const entry = error instanceof ProtocolError ? codeEntry(error.code) : undefined;
+    return {
+      name: 'engine',
+      state: 'failed',
+      cause: (error as Error).message,
+      consequence: 'A node does not start here: what it computed would not be what others compute.',
+      remedy: entry?.remedy ?? 'Look at the message; start the node with -v.',
+    };
+  }
 }
 
 /** Where connections are taken, as far as this machine can try. */

@@ -1,5 +1,6 @@
 /** Put what is seen of a job into words: how far it is, what it waits for, how it ended. */
 import type { Sighting } from '../client/follow.ts';
+import { formatFuel } from '../client/fuel.ts';
 import type { SeenJob } from '../client/gateway.ts';
 import type { JobView } from '../client/http.ts';
 import { plainText } from '../client/plain.ts';
@@ -127,6 +128,12 @@ function getLine(cid: string, url: string): string {
   return `anwansi data get ${cid} --out lane.value --api ${url}`;
 }
 
+/** What all items used, or else what each may. */
+function fuelText({ fuelItem, mapFuel }: JobView): string | null {
+  if (mapFuel !== null) return `${formatFuel(BigInt(mapFuel))} units in all`;
+  return fuelItem === null ? null : `at most ${formatFuel(BigInt(fuelItem))} units an item`;
+}
+
 /**
  * A job as a node shows it, a fact a line. Nothing in it is proved.
  * @param url - Where that node is.
@@ -140,6 +147,7 @@ export function jobLines(job: JobView, url: string): readonly string[] {
     ...line('waits for', awaits),
     ...line('submitter', submitter),
     ...line('items', items === null ? null : `${items} in ${subtasks ?? '?'} subtasks`),
+    ...line('fuel', fuelText(job)),
     ...line('ordered', job.includedHeight === null ? null : `height ${job.includedHeight}`),
     ...line('ended', job.endedHeight === null ? null : `height ${job.endedHeight}`),
     ...(provisional === null ? [] : provisionalLines(job, provisional, url)),

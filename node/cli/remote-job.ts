@@ -1,14 +1,15 @@
 /** Use a node's network for a job: by what key, believing whom, audited on this machine. */
 
 import { hex, unhex } from '../../protocol/brand.ts';
+import { tryDecode } from '../../protocol/codec/codec.ts';
 import type { SeatKeys } from '../../protocol/crypto/suite.ts';
-import type { Genesis } from '../../protocol/ledger/genesis.ts';
-import { type Audit, type Conclusion, failureSentence } from '../../protocol/receipt/audit.ts';
+import { type Genesis, genesisCodec } from '../../protocol/ledger/genesis.ts';
+import { type Audit, auditReceipt, type JobFailure } from '../../protocol/receipt/audit.ts';
 import { devAccountSeed } from '../../protocol/receipt/dev.ts';
 import { isDevGenesis, parseTrust, type Trust } from '../../protocol/receipt/trust.ts';
 import type { Client } from '../client/http.ts';
 import { remoteGateway } from '../client/remote-gateway.ts';
-import { settleReceipt } from '../client/settle.ts';
+import { type SettledReceipt, settleReceipt } from '../client/settle.ts';
 import { nativeKeys, nativeSuite } from '../crypto.ts';
 import { createExecutor } from '../executor/pool.ts';
 import { OperatorError } from '../operator/error.ts';
@@ -17,6 +18,13 @@ import type { Context } from './command.ts';
 import { readTrust } from './commands/verify.ts';
 import { scratchFolder } from './connect.ts';
 import { CliError, exitCodes } from './error.ts';
+import {
+  type Bill,
+  billOf,
+  type FailureWords,
+  failureWords,
+  unrenderableWords,
+} from './fuel-words.ts';
 import type { Ground } from './run-job.ts';
 
 /** What the person says about accounts and belief. */
@@ -107,11 +115,9 @@ export function trustWord(trust: Trust, name: string | undefined): string {
 }
 
 /** A receipt from a node, and what this machine's audit makes of it. */
-export type AuditedReceipt = {
+export type AuditedReceipt = SettledReceipt & {
   readonly receipt: Uint8Array;
   readonly trust: Trust;
-  readonly audit: Audit;
-  readonly conclusion: Conclusion;
 };
 
 /** Gets a job's receipt, audits it, folds and renders its result in this machine's sandbox. */
@@ -139,6 +145,28 @@ export async function auditRemote(
   return { receipt, trust, ...settled };
 }
 
+/**
+ * Why a job failed, by a receipt that is audited as the node itself would trust it; null where it
+ * did not, or the receipt does not prove it.
+ */
+export async function receiptFailure(
+  client: Client,
+  job: string,
+  signal: AbortSignal,
+): Promise<(FailureWords & JobFailure) | null> {
+  const trust = parseTrust(await client.trust({ signal }));
+  const receipt = await client.receipt(job, { signal });
+  const { failure, job: terms } = auditReceipt(receipt, trust, { suite: nativeSuite });
+  if (failure === null || terms === null) return null;
+  return { ...failure, ...failureWords(failure, terms, null) };
+}
+
+/** What was paid by a receipt that was audited; null where its lanes could not be looked at. */
+export function receiptBill({ receipt, ...audit }: Audit): Bill | null {
+  const genesis = receipt === null ? null : tryDecode(genesisCodec, receipt.genesis);
+  return genesis === null ? null : billOf(audit, genesis);
+}
+
 /** @throws CliError where a receipt does not verify; `file` is where it is kept, if it is */
 export function checkVerified({ conclusion }: AuditedReceipt, file: string | null): void {
   const { verdict, code, findings } = conclusion;
@@ -158,20 +186,18 @@ export function checkVerified({ conclusion }: AuditedReceipt, file: string | nul
 /** The rendered result of a verified receipt. @throws CliError where there is none */
 export function resultOf(audited: AuditedReceipt): Uint8Array {
   checkVerified(audited, null);
-  const { failure, result, findings } = audited.conclusion;
+  const { audit, fold } = audited;
+  const { failure, result } = audited.conclusion;
   if (failure !== null)
     throw new CliError({
       code: 'JOB_ITEM_FAILED',
-      message: failureSentence(failure),
-      hint: 'Enough validators agree on it: the program is at fault, not the network.',
+      ...failureWords(failure, audit.job!, null),
       exitCode: exitCodes.jobFailed,
     });
   if (result !== null) return result;
-  const because = findings.find(({ check }) => check === 'fold')?.because ?? 'no reason is known';
   throw new CliError({
     code: 'RESULT_UNRENDERABLE',
-    message: `the job is settled, but its program cannot fold or render the result: ${because}`,
-    hint: 'It is the same for every auditor: mend the program, or let its result be smaller.',
+    ...unrenderableWords(fold, audit.job),
     exitCode: exitCodes.jobFailed,
   });
 }

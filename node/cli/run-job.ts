@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { type Hex, hex, utf8 } from '../../protocol/brand.ts';
 import { sha256 } from '../../protocol/crypto/hash.ts';
 import type { SeatKeys } from '../../protocol/crypto/suite.ts';
+import type { Genesis } from '../../protocol/ledger/genesis.ts';
 import type { JobRecord } from '../../protocol/ledger/record.ts';
-import type { Audit, Conclusion } from '../../protocol/receipt/audit.ts';
 import { devAccountSeed } from '../../protocol/receipt/dev.ts';
 import { devTrust, type Trust } from '../../protocol/receipt/trust.ts';
 import { ClientError } from '../client/error.ts';
@@ -20,7 +20,7 @@ import {
   type Wish,
 } from '../client/prepare.ts';
 import type { Renewal } from '../client/renewal.ts';
-import { settleReceipt } from '../client/settle.ts';
+import { type SettledReceipt, settleReceipt } from '../client/settle.ts';
 import { nativeKeys, nativeSuite } from '../crypto.ts';
 import { type Embedded, startEmbedded } from '../embedded.ts';
 import type { FaultName } from '../faults.ts';
@@ -28,6 +28,7 @@ import type { Executor } from '../ports.ts';
 import { codeEntry } from './codes.ts';
 import type { Context } from './command.ts';
 import { CliError, exitCodes } from './error.ts';
+import { limitsText, measureWarnings } from './fuel-words.ts';
 import { badEnd, type JobTerms, progressView } from './job-words.ts';
 
 /** A network to run on, and what is wrong with it on purpose. */
@@ -36,15 +37,16 @@ export type NetworkWish = {
   readonly faulty: number;
   readonly fault: FaultName | null;
   readonly seed: string | null;
+  /** Its seats look at the laws of programs: needless where this process does, before it submits. */
+  readonly looking: boolean;
 };
 
 /** A job that came to an end with a receipt. */
-export type FinishedJob = {
+export type FinishedJob = SettledReceipt & {
   readonly prepared: Prepared;
   readonly record: JobRecord;
   readonly receipt: Uint8Array;
-  readonly audit: Audit;
-  readonly conclusion: Conclusion;
+  readonly genesis: Genesis;
   readonly executedItems: number | null;
   readonly timings: {
     readonly networkMs: number;
@@ -58,8 +60,9 @@ export type FinishedJob = {
 export async function startNetwork(wish: NetworkWish, context: Context): Promise<Embedded> {
   const { output, onExit } = context;
   const nonce = wish.seed === null ? randomBytes(32) : sha256(utf8(wish.seed));
-  const { seats, faulty, fault } = wish;
-  const network = await startEmbedded({ seats, faulty, fault, nonce, readable: [] });
+  const { seats, faulty, fault, looking } = wish;
+  const common = { nonce, readable: [], unchecked: !looking };
+  const network = await startEmbedded({ seats, faulty, fault, ...common });
   onExit(() => network.stop());
   const last = Array.from({ length: faulty }, (_, place) => seats - faulty + place);
   if (fault !== null && faulty > 0)
@@ -111,7 +114,10 @@ export async function submitJob(
   const startedAt = Date.now();
   const prepared = await prepareJob(wish, gateway, refusing(executor), keys, signal);
   const prepareMs = Date.now() - startedAt;
-  output.detail(`job ${hex(prepared.id)}: ${prepared.items} items`);
+  const { signed, items, measured } = prepared;
+  output.detail(`job ${hex(prepared.id)}: ${items} items`);
+  output.detail(limitsText(signed.job, gateway.genesis));
+  for (const line of measureWarnings(measured)) output.warn(line);
   submitting(prepared.id);
   await gateway.submit(prepared.signed, signal).catch((error: unknown) => {
     throw error instanceof ClientError && error.detail.code === 'JOB_REFUSED'
@@ -159,10 +165,11 @@ export async function finishJob(
   const receiptAt = Date.now();
   const receipt = await gateway.receipt(prepared.id, signal);
   const parts = { executor, scratch, suite: nativeSuite, signal };
-  const { audit, conclusion } = await settleReceipt(receipt, trust, parts);
+  const settled = await settleReceipt(receipt, trust, parts);
   const receiptMs = Date.now() - receiptAt;
   const timings = { networkMs: 0, prepareMs, settleMs, receiptMs };
-  return { prepared, record, receipt, audit, conclusion, executedItems, timings };
+  const { genesis } = gateway;
+  return { ...settled, prepared, record, receipt, genesis, executedItems, timings };
 }
 
 /** Runs a job on an embedded network to its end. @throws by how it ended */

@@ -3,9 +3,17 @@ import { resolve } from 'node:path';
 import { hex } from '../../protocol/brand.ts';
 import { formatRatio } from '../../protocol/ratio.ts';
 import { assuranceSentence } from '../../protocol/receipt/assurance.ts';
-import { failureSentence } from '../../protocol/receipt/audit.ts';
+import { limitsOf } from '../client/fuel.ts';
 import type { Context } from './command.ts';
 import { CliError, exitCodes } from './error.ts';
+import {
+  billOf,
+  billText,
+  escrowOf,
+  failureWords,
+  measuredDocument,
+  unrenderableWords,
+} from './fuel-words.ts';
 import type { FinishedJob } from './run-job.ts';
 import { writeTarget } from './target.ts';
 
@@ -23,7 +31,8 @@ export async function tellRun(
   { networkMs, trust, receiptFile, outFile }: Files,
   { output }: Context,
 ): Promise<number> {
-  const { conclusion, audit, record } = job;
+  const { conclusion, audit, record, prepared } = job;
+  const { job: terms } = prepared.signed;
   for (const finding of conclusion.findings.filter(({ check }) => check === 'lane'))
     output.note(`lane ${finding.lane}: ${finding.because}`);
   if (conclusion.verdict !== 'verified') {
@@ -36,6 +45,8 @@ export async function tellRun(
     });
   }
   if (audit.assurance !== null) output.note(assuranceSentence(audit.assurance));
+  const bill = billOf(audit, job.genesis);
+  if (bill !== null) output.note(billText(bill));
   output.note(
     `receipt ${receiptFile}; check it offline: anwansi verify ${receiptFile} --trust ${trust}`,
   );
@@ -45,8 +56,7 @@ export async function tellRun(
     if (output.json) output.result(data(null), '');
     throw new CliError({
       code: record.reason,
-      message: failureSentence(conclusion.failure),
-      hint: 'Enough validators agree on it: the program is at fault, not the network.',
+      ...failureWords(conclusion.failure, terms, prepared.measured),
       exitCode: exitCodes.jobFailed,
     });
   }
@@ -55,11 +65,7 @@ export async function tellRun(
     if (output.json) output.result(data(null), '');
     throw new CliError({
       code: 'RESULT_UNRENDERABLE',
-      message:
-        'the job is settled, but its program cannot fold or render the result: ' +
-        (conclusion.findings.find(({ check }) => check === 'fold')?.because ??
-          'no reason is known'),
-      hint: 'It is the same for every auditor: mend the program, or let its result be smaller.',
+      ...unrenderableWords(job.fold, terms),
       exitCode: exitCodes.jobFailed,
     });
   }
@@ -77,9 +83,10 @@ function document(
   outFile: string | null,
   result: Uint8Array | null,
 ) {
-  const { record, audit, prepared, executedItems, timings } = job;
+  const { record, audit, prepared, conclusion, executedItems, timings } = job;
   const { assurance } = audit;
   const plan = record.plan!;
+  const { job: terms } = prepared.signed;
   return {
     job: hex(prepared.id),
     state: record.state,
@@ -89,7 +96,7 @@ function document(
         ? null
         : {
             target: formatRatio(assurance.loss),
-            adversary: prepared.signed.job.adversary,
+            adversary: terms.adversary,
             bound: assurance.bound === null ? null : formatRatio(assurance.bound),
             condition: assurance.condition,
             atMax: assurance.boundAtFaulty === null ? null : formatRatio(assurance.boundAtFaulty),
@@ -107,6 +114,14 @@ function document(
         seats.map((seat) => ({ lane, ...seat })),
       ),
     },
+    fuel: {
+      limits: limitsOf(terms),
+      measured: measuredDocument(prepared.measured),
+      ...(billOf(audit, job.genesis) ?? { mapFuel: null, paid: null }),
+      fee: terms.fee,
+      escrow: escrowOf(terms, job.genesis),
+    },
+    failure: conclusion.failure,
     receipt: { file: receiptFile, bytes: job.receipt.length },
     heights: {
       included: record.includedHeight,

@@ -14,6 +14,7 @@ export type ClientErrorDetail = Readonly<
   | { code: 'INPUT_EMPTY'; path: string }
   | { code: 'COUNT_FAILED'; reason: string }
   | { code: 'COUNT_OUT_OF_RANGE'; items: string; itemsMax: number }
+  | { code: 'FUEL_OUT_OF_RANGE'; flag: string; fuel: string; most: string }
   | { code: 'JOB_REFUSED'; refusal: string }
   | { code: 'NOT_INCLUDED'; includeBy: string; renewals: number }
   | { code: 'NETWORK_NO_QUORUM'; heard: number; needed: number; missing: readonly number[] }
@@ -61,6 +62,8 @@ function describe(detail: ClientErrorDetail): string {
       return `the program could not make items from these parameters: ${detail.reason}`;
     case 'COUNT_OUT_OF_RANGE':
       return `the program wants ${detail.items} items, expected 1 to ${detail.itemsMax}`;
+    case 'FUEL_OUT_OF_RANGE':
+      return `${detail.flag} asks for ${detail.fuel} units of fuel, expected 1 to ${detail.most}`;
     case 'JOB_REFUSED':
       return `the network refused the job: ${detail.refusal}`;
     case 'NOT_INCLUDED':

@@ -13,6 +13,8 @@ export type ItemList = {
   /** CID of the list itself: its digest is the job's input root. */
   readonly list: Cid;
   readonly bytes: number;
+  /** Index of the item with the most bytes. */
+  readonly largest: number;
 };
 
 /** Refuses what is no file with something in it. @throws ClientError */
@@ -38,11 +40,15 @@ export async function storeInput(
   const cids: Cid[] = [];
   let bytes = 0;
   let count = 0;
+  let [largest, largestBytes] = [0, 0];
   const puts = boundedPuts(gateway, signal, (index, cid) => {
     cids[index] = cid;
   });
   const keep = async (items: readonly Uint8Array[]): Promise<void> => {
-    for (const item of items) await puts.add(count++, item);
+    for (const item of items) {
+      if (item.length > largestBytes) [largest, largestBytes] = [count, item.length];
+      await puts.add(count++, item);
+    }
   };
   try {
     const cutter = new Cutter(cut);
@@ -59,7 +65,7 @@ export async function storeInput(
   puts.check();
   if (cids.length === 0) throw new ClientError({ code: 'INPUT_EMPTY', path });
   const list = await gateway.putList(cids, signal);
-  return { cids, list, bytes };
+  return { cids, list, bytes, largest };
 }
 
 /** Puts under way, at most as many as the gateway takes at once. */

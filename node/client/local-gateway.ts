@@ -14,7 +14,7 @@ import type { Gateway, SeenJob } from './gateway.ts';
 
 /** Events of a node that tell how far a job is. */
 type Watched =
-  | { readonly kind: 'final' }
+  | { readonly kind: 'final' | 'law' }
   | { readonly kind: 'progress'; readonly job: Hex; readonly items: number }
   | { readonly kind: 'failed'; readonly reason: unknown };
 

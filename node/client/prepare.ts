@@ -1,6 +1,5 @@
 /** Make a signed job of a program, parameters, an input and a wish. */
 import { randomBytes } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import type { Digest } from '../../protocol/crypto/hash.ts';
 import { signedMessage } from '../../protocol/crypto/signature.ts';
 import type { SeatKeys } from '../../protocol/crypto/suite.ts';
@@ -9,18 +8,18 @@ import { type Job, jobCodec, jobId, type SignedJob } from '../../protocol/job/jo
 import { cidDigest } from '../../protocol/merkle/cid.ts';
 import {
   costTableVersion,
-  itemCountMax,
   jobLifeMsMax,
   parameterBytesMax,
   protocolVersion,
   rewriterVersion,
-  slowItemMsMax,
   waveCountMin,
 } from '../../protocol/params.ts';
-import type { Executor, ItemSource } from '../ports.ts';
+import type { Executor } from '../ports.ts';
 import { ClientError } from './error.ts';
+import { chooseLimits, type FuelLimits } from './fuel.ts';
 import type { Anchor, Gateway } from './gateway.ts';
 import { type ItemList, storeInput } from './input.ts';
+import { countItems, type JobItems, type Measured, measureJob, slowItemMs } from './measure.ts';
 import type { Program } from './program.ts';
 
 /** What a submitter asks for. */
@@ -32,7 +31,10 @@ export type Wish = {
   readonly subtasks: number | null;
   readonly lossExponent: number;
   readonly adversary: AdversaryWord;
+  /** Tokens for a million units of fuel of one execution. */
   readonly fee: bigint;
+  /** Limits of fuel that were asked for; the others follow from what is measured. */
+  readonly fuel?: Partial<FuelLimits>;
 };
 
 /** A job, ready to be submitted, and what was learned on the way. */
@@ -44,11 +46,11 @@ export type Prepared = {
   readonly programCid: Uint8Array;
   /** How many jobs it took the place of, because the time of each was over. */
   readonly renewals: number;
+  /** What a few of its items used on this machine. */
+  readonly measured: Measured;
 };
 
 const subtaskCountDefault = 256;
-/** Bytes that a seat is given time to fetch in a millisecond: about 16 MB a second. */
-const fetchedBytesPerMs = 16_384;
 
 /** Checks that parameters are JSON; they are never parsed for the program. @throws ClientError */
 export function checkParameters(text: string): Uint8Array {
@@ -96,10 +98,11 @@ export async function prepareJob(
     generated || inputPath === null
       ? null
       : await storeInput(inputPath, program.manifest, gateway, signal);
-  const wallMs = gateway.genesis.parameters.itemWallMs;
-  const measure = { executor, programPath, parameters, wallMs, signal };
-  const items = list === null ? await countItems(measure) : list.cids.length;
-  const slowItemMs = await measureItems(measure, gateway, list, items);
+  const machine = { executor, programPath, parameters, signal };
+  const items = await jobItems(list, gateway, signal, () => countItems(machine));
+  const wished = wish.fuel ?? {};
+  const measured = await measureJob(machine, items, wished);
+  const limits = chooseLimits(wished, measured);
   const anchor = await gateway.anchor(signal);
   const job: Job = {
     version: protocolVersion,
@@ -111,26 +114,27 @@ export async function prepareJob(
     program: programCid,
     input:
       list === null
-        ? { kind: 'generated', items }
-        : { kind: 'list', root: cidDigest(list.list), items },
+        ? { kind: 'generated', items: items.count }
+        : { kind: 'list', root: cidDigest(list.list), items: items.count },
     cut: list === null ? 'generated' : program.manifest.cut.kind,
     parameters,
-    subtasks: Math.min(wish.subtasks ?? Math.min(items, subtaskCountDefault), items),
+    subtasks: subtaskCount(wish.subtasks, items.count),
     tier: 'exact',
     lossExponent: wish.lossExponent,
     adversary: wish.adversary,
     spare: 0,
-    fuelItem: 0n,
-    fuelCombine: 0n,
-    fuelFold: 0n,
-    fuelRender: 0n,
-    slowItemMs,
+    fuelItem: limits.item,
+    fuelCombine: limits.combine,
+    fuelFold: limits.fold,
+    fuelRender: limits.render,
+    slowItemMs: slowItemMs(measured),
     fee: wish.fee,
     ...anchored(anchor),
     waves: waveCountMin,
   };
   const named = signJob(job, gateway, keys);
-  return { ...named, items, inputBytes: list?.bytes ?? 0, programCid, renewals: 0 };
+  const inputBytes = list?.bytes ?? 0;
+  return { ...named, items: items.count, inputBytes, programCid, measured, renewals: 0 };
 }
 
 /** The same job anew, on a later anchor: another nonce, another id, another time to be ordered. */
@@ -162,58 +166,24 @@ function signJob(
   return { signed: { job, signature: keys.sign(message) }, id: jobId(job) };
 }
 
-type Measure = {
-  readonly executor: Executor;
-  readonly programPath: string;
-  readonly parameters: Uint8Array;
-  readonly wallMs: number;
-  readonly signal: AbortSignal;
-};
-
-/** Items that a program makes of its parameters. @throws ClientError COUNT_FAILED, COUNT_OUT_OF_RANGE */
-export async function countItems({
-  executor,
-  programPath,
-  parameters,
-  wallMs,
-  signal,
-}: Measure): Promise<number> {
-  const counted = await executor.count(programPath, parameters, wallMs, signal);
-  if (counted.kind !== 'ok')
-    throw new ClientError({ code: 'COUNT_FAILED', reason: counted.reason });
-  const { buffer, byteOffset } = counted.value;
-  const items = new DataView(buffer, byteOffset, 8).getBigUint64(0);
-  if (items < 1n || items > BigInt(itemCountMax))
-    throw new ClientError({
-      code: 'COUNT_OUT_OF_RANGE',
-      items: String(items),
-      itemsMax: itemCountMax,
-    });
-  return Number(items);
+/** Subtasks of a job: as many as items, up to 256, unless it says otherwise. */
+function subtaskCount(wished: number | null, items: number): number {
+  return Math.min(wished ?? subtaskCountDefault, items);
 }
 
-/**
- * Time to fetch and run the slowest of the first, the middle and the last item, in milliseconds. An item
- * that does not return normally counts as 0: the job is still submitted, and its seats will say so.
- */
-async function measureItems(
-  { executor, programPath, parameters, wallMs, signal }: Measure,
-  gateway: Gateway,
+/** The items of an input that the network has, or those that a program makes. */
+async function jobItems(
   list: ItemList | null,
-  items: number,
-): Promise<number> {
-  let slowest = 0;
-  for (const index of new Set([0, Math.floor(items / 2), items - 1])) {
-    const source: ItemSource =
-      list === null
-        ? { kind: 'generated', index }
-        : { kind: 'file', path: await gateway.file(list.cids[index]!, signal) };
-    const run = { programPath, parameters, items: [source], plan: [0], itemWallMs: wallMs };
-    const outcome = await executor.runSubtask(run, signal);
-    if (outcome.kind === 'local') break; // Too slow or too large here: the seats will say so.
-    if (outcome.value === null) continue;
-    const bytes = source.kind === 'file' ? (await stat(source.path)).size : 0;
-    slowest = Math.max(slowest, Math.ceil(outcome.slowestItemMs + bytes / fetchedBytesPerMs));
+  gateway: Gateway,
+  signal: AbortSignal,
+  count: () => Promise<number>,
+): Promise<JobItems> {
+  if (list === null) {
+    const source = (index: number) => ({ kind: 'generated', index }) as const;
+    return { count: await count(), bytes: null, largest: null, source };
   }
-  return Math.min(slowest, slowItemMsMax);
+  const { cids, bytes, largest } = list;
+  const source = async (index: number) =>
+    ({ kind: 'file', path: await gateway.file(cids[index]!, signal) }) as const;
+  return { count: cids.length, bytes, largest, source };
 }

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { ProgramExports } from '../../protocol/execution/abi.ts';
 import { admitProgram } from '../../protocol/execution/admit.ts';
+import { instrument } from '../../protocol/execution/instrument.ts';
 import type { Manifest } from '../../protocol/execution/manifest.ts';
 import { programBytesMax } from '../../protocol/params.ts';
 import { validateModule } from '../executor/engine.ts';
@@ -15,6 +16,8 @@ export type Program = {
   readonly exports: ProgramExports;
   readonly manifest: Manifest;
 };
+
+type Refused = Extract<ReturnType<typeof instrument>, { readonly kind: 'rejected' }>;
 
 const programsFolder = fileURLToPath(new URL('../../programs/', import.meta.url));
 
@@ -54,13 +57,16 @@ export async function loadProgram(
     throw new ClientError({ code: 'PROGRAM_NOT_FOUND', program }, { cause });
   }
   const admission = admitProgram(bytes, { validate: validateModule });
-  if (admission.kind === 'rejected') {
-    const reason = `${admission.reason} (at byte ${admission.offset})`;
+  // What sandboxes do before they run it, so that nobody pays for a program that none can run.
+  const metered = admission.kind === 'ok' ? instrument(bytes) : admission;
+  if (admission.kind === 'rejected' || metered.kind === 'rejected') {
+    const { code, reason, offset } =
+      admission.kind === 'rejected' ? admission : (metered as Refused);
     throw new ClientError({
       code: 'PROGRAM_REJECTED',
       program,
-      reason,
-      rejection: admission.code,
+      reason: `${reason} (at byte ${offset})`,
+      rejection: code,
     });
   }
   const { exports, manifest } = admission;

@@ -4,21 +4,18 @@ import { randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SubtaskResult } from '../../protocol/algebra/result.ts';
 import { subtaskWorkStretches } from '../../protocol/algebra/work.ts';
 import { tryDecode } from '../../protocol/codec/codec.ts';
 import { Cutter } from '../../protocol/execution/cut.ts';
 import { programManifest } from '../../protocol/execution/manifest.ts';
+import type { Job } from '../../protocol/job/job.ts';
 import { blobCid } from '../../protocol/merkle/blob.ts';
 import type { Audit } from '../../protocol/receipt/audit.ts';
 import { receiptCodec } from '../../protocol/receipt/receipt.ts';
-import type { ReexecutionTask } from '../../protocol/receipt/reexecution.ts';
+import type { ReexecutedSubtask, ReexecutionTask } from '../../protocol/receipt/reexecution.ts';
 import type { Executor, ItemSource } from '../ports.ts';
 import { unhurried } from '../unhurried.ts';
 import { checkInput } from './input.ts';
-
-/** Wall time of one item; a reader's machine may be slower than the network's. */
-const itemWallMs = 60_000;
 
 /** Where the items of the reader's input lie. */
 export type ItemFiles = readonly string[] | null;
@@ -61,24 +58,24 @@ async function run(
   { reexecution, receipt }: Pick<Audit, 'reexecution' | 'receipt'>,
   sources: ItemFiles,
   parts: Parts,
-): Promise<readonly (SubtaskResult | null)[]> {
+): Promise<readonly (ReexecutedSubtask | null)[]> {
   const tasks = reexecution?.value ?? null;
   if (tasks === null || receipt === null) return [];
   const programPath = join(parts.scratch, `${randomUUID()}.wasm`);
   await writeFile(programPath, receipt.program);
-  const outcomes: (SubtaskResult | null)[] = [];
+  const outcomes: (ReexecutedSubtask | null)[] = [];
   for (const task of tasks)
-    outcomes.push(await runTask(task, programPath, receipt.job.job.parameters, sources, parts));
+    outcomes.push(await runTask(task, programPath, receipt.job.job, sources, parts));
   return outcomes;
 }
 
 async function runTask(
   { subtask, first, end }: ReexecutionTask,
   programPath: string,
-  parameters: Uint8Array,
+  { parameters, fuelItem, fuelCombine }: Job,
   sources: ItemFiles,
   { executor, signal }: Parts,
-): Promise<SubtaskResult | null> {
+): Promise<ReexecutedSubtask | null> {
   const items: ItemSource[] = [];
   const plan: number[] = [];
   for (let item = first; item < end; item++) {
@@ -91,14 +88,14 @@ async function runTask(
     plan.push(item - first);
     if (item > first) plan.push(-1);
   }
-  const outcome = await executor.runSubtask(
-    { programPath, parameters, items, plan, itemWallMs },
-    signal,
-  );
+  const fuel = { item: fuelItem, combine: fuelCombine };
+  const run = { programPath, parameters, items, plan, fuel };
+  const outcome = await executor.runSubtask(run, signal);
   if (outcome.kind === 'local') return null;
-  const { states, hashes, folds } = outcome;
+  const { states, hashes, folds, mapFuel } = outcome;
   const trace = { subtask, first, plan, states, hashes, folds };
-  return (await unhurried(subtaskWorkStretches(trace, new Uint8Array(32)))).result;
+  const { result } = await unhurried(subtaskWorkStretches(trace, new Uint8Array(32)));
+  return { result, mapFuel };
 }
 
 export const reexecute = { input, run };

@@ -4,7 +4,6 @@ import { randomUUID } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CryptoSuite } from '../../protocol/crypto/suite.ts';
-import { admitProgram } from '../../protocol/execution/admit.ts';
 import {
   type Audit,
   auditReceipt,
@@ -13,11 +12,14 @@ import {
   type FoldOutcome,
 } from '../../protocol/receipt/audit.ts';
 import type { Trust } from '../../protocol/receipt/trust.ts';
-import { validateModule } from '../executor/engine.ts';
 import type { Executor } from '../ports.ts';
 
-/** Milliseconds that the fold of all lanes, or the render, may take. */
-const callMsMax = 60_000;
+export type SettledReceipt = {
+  readonly audit: Audit;
+  /** What this machine's sandbox made of the lanes' values. */
+  readonly fold: FoldOutcome;
+  readonly conclusion: Conclusion;
+};
 
 /** Audits receipt bytes and runs what is left to run. `scratch` must be readable by the executor. */
 export async function settleReceipt(
@@ -29,10 +31,10 @@ export async function settleReceipt(
     readonly suite: CryptoSuite;
     readonly signal: AbortSignal;
   },
-): Promise<{ readonly audit: Audit; readonly conclusion: Conclusion }> {
+): Promise<SettledReceipt> {
   const audit = auditReceipt(bytes, trust, { suite: parts.suite });
   const fold = await foldWork(audit, parts);
-  return { audit, conclusion: concludeAudit(audit, { fold }) };
+  return { audit, fold, conclusion: concludeAudit(audit, { fold }) };
 }
 
 /** Folds and renders what an audit asks for. */
@@ -45,9 +47,6 @@ export async function foldWork(
   }: { readonly executor: Executor; readonly scratch: string; readonly signal: AbortSignal },
 ): Promise<FoldOutcome> {
   if (work === null) return { kind: 'not-run', because: 'there is nothing to fold' };
-  // A receipt's program is a stranger's: what no seat would have run is not run here either.
-  const admission = admitProgram(work.program, { validate: validateModule });
-  if (admission.kind === 'rejected') return { kind: 'not-run', because: admission.reason };
   const programPath = join(scratch, `${randomUUID()}.wasm`);
   await writeFile(programPath, work.program);
   try {
@@ -63,11 +62,11 @@ async function foldAndRender(
   executor: Executor,
   signal: AbortSignal,
 ): Promise<FoldOutcome> {
-  const folded = await executor.fold(programPath, work.values, callMsMax, signal);
+  const folded = await executor.fold(programPath, work.values, work.fuel.fold, signal);
   if (folded.kind === 'local') return { kind: 'not-run', because: folded.reason };
   if (folded.kind === 'failed') return { kind: 'unrenderable', step: 'fold', class: folded.class };
-  const { parameters } = work;
-  const shown = await executor.render(programPath, parameters, folded.value, callMsMax, signal);
+  const { parameters, fuel } = work;
+  const shown = await executor.render(programPath, parameters, folded.value, fuel.render, signal);
   if (shown.kind === 'local') return { kind: 'not-run', because: shown.reason };
   if (shown.kind === 'failed') return { kind: 'unrenderable', step: 'render', class: shown.class };
   return { kind: 'rendered', result: shown.value };

@@ -1,18 +1,26 @@
 /** Run tasks inside the sandbox, one after another: the entry of an executor's child process. */
 import { hash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { combineValues, evaluatePlan } from '../../protocol/execution/evaluate.ts';
-import { itemBytesMax, programBytesMax, valueBytesMax } from '../../protocol/params.ts';
+import { setFlagsFromString } from 'node:v8';
+import { evaluatePlan } from '../../protocol/execution/evaluate.ts';
+import { itemBytesMax, programBytesMax } from '../../protocol/params.ts';
 import { engine, type Module } from './engine.ts';
+import { examineEngine } from './examine.ts';
+import { type CallResult, HostFailure, takePeakBytes } from './instance.ts';
 import {
-  type Argument,
-  type CallResult,
-  callProgram,
-  countItems,
-  HostFailure,
-  notAdmitted,
-} from './instance.ts';
+  check,
+  combine,
+  count,
+  fold,
+  type Item,
+  mapItem,
+  openProgram,
+  type Program,
+  render,
+  sample,
+} from './program.ts';
 import {
+  type CallTask,
   type ChildMessage,
   type ItemPart,
   itemAt,
@@ -21,21 +29,22 @@ import {
   type TaskResult,
 } from './task.ts';
 
-/** Programs that stay compiled. */
-const moduleCountMax = 8;
+/** Programs that stay open. */
+const programCountMax = 8;
 /** Milliseconds of work that may pass without a sign to the parent. */
 const stepIntervalMs = 5;
 
-const modules = new Map<string, Module>();
+const programs = new Map<string, Program>();
 let lastStepMs = 0;
 
 const unreadable = (reason: string): HostFailure => new HostFailure('killed', reason);
 
-function moduleOf(path: string): Module {
-  const known = modules.get(path);
+/** The program at a path, opened once as long as it is among those used last. */
+function programAt(path: string): Program {
+  const known = programs.get(path);
   if (known !== undefined) {
-    modules.delete(path);
-    modules.set(path, known);
+    programs.delete(path);
+    programs.set(path, known);
     return known;
   }
   const bytes = read(path, programBytesMax, (size, readInto) => {
@@ -43,18 +52,31 @@ function moduleOf(path: string): Module {
     readInto(target);
     return target;
   });
-  let compiled: Module;
-  try {
-    compiled = new engine.Module(bytes);
-  } catch (error) {
-    throw notAdmitted((error as Error).message);
+  const opened = openProgram(bytes, compileBaseline);
+  programs.set(path, opened);
+  for (const oldest of programs.keys()) {
+    if (programs.size <= programCountMax) break;
+    programs.delete(oldest);
   }
-  modules.set(path, compiled);
-  for (const oldest of modules.keys()) {
-    if (modules.size <= moduleCountMax) break;
-    modules.delete(oldest);
-  }
-  return compiled;
+  step();
+  return opened;
+}
+
+/** Whether this process has no optimizing compiler any more: then it is worth replacing. */
+let isBaseline = false;
+
+/** A custom section without content, so that the engine does not take code that it has already. */
+const marked = [0x00, 0x02, 0x01, 0x62];
+
+/** Compiles without the optimizing compiler, which from then on nothing here has. */
+function compileBaseline(bytes: Uint8Array): Module {
+  isBaseline = true;
+  setFlagsFromString('--liftoff');
+  setFlagsFromString('--liftoff-only');
+  const copy = new Uint8Array(bytes.length + marked.length);
+  copy.set(bytes);
+  copy.set(marked, bytes.length);
+  return new engine.Module(copy);
 }
 
 /** Opens a file for `use`, which is told its size and how to read it. */
@@ -98,98 +120,80 @@ function send(message: ChildMessage): void {
   process.send?.(message);
 }
 
-function mapItem(module: Module, parameters: Uint8Array, item: string | number) {
-  const map = (argument: Argument): CallResult =>
-    callProgram(module, { name: 'anw_map', arguments: [parameters, argument], valueBytesMax });
-  if (typeof item === 'string')
-    return read(item, itemBytesMax, (bytes, readInto) => map({ bytes, readInto }));
-  const generated = callProgram(module, {
-    name: 'anw_item',
-    arguments: [parameters],
-    index: BigInt(item),
-    valueBytesMax: itemBytesMax,
-  });
-  return generated.ok ? map(generated.value) : generated;
+/** Gives `use` an item: the index of a generated one, or a file that can be read. */
+function withItem(item: string | bigint, use: (item: Item) => CallResult): CallResult {
+  if (typeof item === 'bigint') return use(item);
+  return read(item, itemBytesMax, (bytes, readInto) => use({ bytes, readInto }));
 }
 
-function combine(module: Module, a: Uint8Array, b: Uint8Array): CallResult {
-  const result = callProgram(module, { name: 'anw_combine', arguments: [a, b], valueBytesMax });
-  step();
-  return result;
-}
+const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 
 function runSubtask(
-  { programPath, parameters, plan }: Task & { kind: 'subtask' },
+  { programPath, parameters, plan, fuel }: Task & { kind: 'subtask' },
   parts: readonly ItemPart[],
-) {
-  const module = moduleOf(programPath);
-  step();
+): TaskResult {
+  const program = programAt(programPath);
   let slowestItemMs = 0;
+  const spent = { itemMax: 0n, combineMax: 0n, combineSum: 0n };
+  takePeakBytes();
   const itemCount = parts.reduce((count, { indices }) => count + indices.length, 0);
-  const outcome = evaluatePlan(plan, itemCount, {
+  const outcome = evaluatePlan(plan, itemCount, fuel.item, {
     map: (place) => {
       const startMs = performance.now();
-      const mapped = mapItem(module, parameters, itemAt(parts, place));
+      const mapped = withItem(itemAt(parts, place), (item) =>
+        mapItem(program, parameters, item, fuel.item),
+      );
       slowestItemMs = Math.max(slowestItemMs, performance.now() - startMs);
+      spent.itemMax = larger(spent.itemMax, mapped.ok ? mapped.fuel : fuel.item);
       step();
       return mapped;
     },
-    combine: (a, b) => combine(module, a, b),
+    combine: (a, b) => {
+      const combined = combine(program, a, b, fuel.combine);
+      const used = combined.ok ? combined.fuel : fuel.combine;
+      spent.combineMax = larger(spent.combineMax, used);
+      spent.combineSum += used;
+      step();
+      return combined;
+    },
     sha256,
   });
-  const states = new Uint8Array(itemCount);
-  const hashes = new Uint8Array(32 * itemCount);
-  outcome.items.forEach((item, place) => {
-    if (item === null) return;
-    if (item.ok) hashes.set(item.valueHash, 32 * place);
-    states[place] = item.ok ? 1 : item.class === 'trap' ? 2 : 3;
-  });
-  return {
-    kind: 'subtask',
-    states,
-    hashes,
-    folds: outcome.folds === null ? null : Buffer.concat(outcome.folds),
-    value: outcome.value,
-    combineFailed: outcome.combineFailed,
-    slowestItemMs,
-  } as const;
+  const result = { ...outcome, spent: { ...spent, memoryBytesMax: takePeakBytes() } };
+  return { kind: 'subtask', ...result, slowestItemMs };
 }
 
-function fold({ programPath, values }: Task & { kind: 'fold' }): CallResult {
-  const module = moduleOf(programPath);
-  let result: CallResult = { ok: true, value: new Uint8Array(0) };
-  for (const value of values) {
-    if (!result.ok) break;
-    result = combineValues((a, b) => combine(module, a, b), result.value, value);
+function call(task: CallTask, program: Program): CallResult {
+  const { fuel } = task;
+  switch (task.kind) {
+    case 'fold':
+      return fold(program, task.values, fuel, step);
+    case 'render':
+      return render(program, task.parameters, task.value, fuel);
+    case 'count':
+      return count(program, task.parameters, fuel);
+    case 'sample':
+      return sample(program, task.seed, fuel);
+    case 'check':
+      return withItem(task.item, (item) => check(program, { ...task, item }, fuel));
   }
-  return result;
-}
-
-function render({ programPath, parameters, value }: Task & { kind: 'render' }): CallResult {
-  const module = moduleOf(programPath);
-  const renders = engine.Module.exports(module).some(({ name }) => name === 'anw_render');
-  if (!renders) return { ok: true, value };
-  return callProgram(module, { name: 'anw_render', arguments: [parameters, value], valueBytesMax });
 }
 
 function run(task: Task, parts: readonly ItemPart[]): TaskResult {
-  const startMs = performance.now();
   switch (task.kind) {
     case 'subtask':
       return runSubtask(task, parts);
-    case 'fold':
-      return valueResult(fold(task), startMs);
-    case 'render':
-      return valueResult(render(task), startMs);
-    case 'count':
-      return valueResult(countItems(moduleOf(task.programPath), task.parameters), startMs);
+    case 'examine':
+      return { kind: 'examined', report: examineEngine(task.vectors) };
+    default: {
+      const program = programAt(task.programPath);
+      const startMs = performance.now();
+      const result = call(task, program);
+      const wallMs = performance.now() - startMs;
+      return result.ok
+        ? { kind: 'value', value: result.value, wallMs, fuel: result.fuel }
+        : { kind: 'failed', class: result.class, reason: result.reason, fuel: task.fuel };
+    }
   }
-}
-
-function valueResult(result: CallResult, startMs: number): TaskResult {
-  return result.ok
-    ? { kind: 'value', value: result.value, wallMs: performance.now() - startMs }
-    : { kind: 'failed', class: result.class, reason: result.reason ?? result.class };
 }
 
 function attempt(task: Task, parts: readonly ItemPart[]): TaskResult {
@@ -214,7 +218,7 @@ process.on('message', (message: ParentMessage) => {
   lastStepMs = performance.now();
   const result = attempt(message.task, parts);
   parts = [];
-  send({ kind: 'end', result, residentBytes: process.memoryUsage.rss() });
+  send({ kind: 'end', result, residentBytes: process.memoryUsage.rss(), worn: isBaseline });
 });
 process.on('disconnect', () => process.exit(0));
 send({ kind: 'ready' });

@@ -6,8 +6,14 @@ declare const brand: unique symbol;
 
 export type Memory = { readonly buffer: ArrayBuffer };
 
+/** A variable that the host may read and write. */
+export type Global = { value: number | bigint };
+
 export type Exports = Readonly<
-  Record<string, Memory | ((...values: (number | bigint)[]) => number | bigint | undefined)>
+  Record<
+    string,
+    Memory | Global | ((...values: (number | bigint)[]) => number | bigint | undefined)
+  >
 >;
 
 type Engine = {
@@ -18,6 +24,7 @@ type Engine = {
   };
   readonly Instance: new (module: Module, imports: object) => { readonly exports: Exports };
   readonly Memory: new (...values: never[]) => Memory;
+  readonly Global: new (...values: never[]) => Global;
   readonly RuntimeError: new (...values: never[]) => Error;
   readonly LinkError: new (...values: never[]) => Error;
 };

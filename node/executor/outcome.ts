@@ -1,16 +1,23 @@
 /** Translate between the executor's port and what children are asked and say. */
 import { resolve } from 'node:path';
 import { digestBytes } from '../../protocol/params.ts';
-import type { CallOutcome, SubtaskOutcome, SubtaskRun } from '../ports.ts';
+import type {
+  CallOutcome,
+  FailureClass,
+  LocalFailureClass,
+  SubtaskOutcome,
+  SubtaskRun,
+} from '../ports.ts';
 import { placeStates, type Task, type TaskResult } from './task.ts';
 
 /** A subtask as a child wants it. */
-export function subtaskTask({ programPath, parameters, items, plan }: SubtaskRun): Task {
+export function subtaskTask({ programPath, parameters, items, plan, fuel }: SubtaskRun) {
   return {
-    kind: 'subtask',
+    kind: 'subtask' as const,
     programPath: resolve(programPath),
     parameters,
     items,
+    fuel: { item: fuel.item, combine: fuel.combine },
     plan: plan instanceof Int32Array ? plan : Int32Array.from(plan),
   };
 }
@@ -20,23 +27,58 @@ export function subtaskTask({ programPath, parameters, items, plan }: SubtaskRun
  * says is the last thing that it can do.
  */
 export function answers(task: Task, result: TaskResult): boolean {
+  try {
+    return isAnswer(task, result);
+  } catch {
+    return false; // It lacks what every answer has.
+  }
+}
+
+function isAnswer(task: Task, result: TaskResult): boolean {
   const bytes = (value: unknown, length: number): boolean =>
     value instanceof Uint8Array && value.length === length;
-  if (result.kind === 'local' || result.kind === 'failed')
-    return (
-      (result.kind === 'local' || task.kind !== 'subtask') && typeof result.reason === 'string'
-    );
-  if (result.kind === 'value') return task.kind !== 'subtask' && result.value instanceof Uint8Array;
-  if (result.kind !== 'subtask' || task.kind !== 'subtask') return false;
+  const used = (fuel: unknown, limit: bigint): boolean =>
+    typeof fuel === 'bigint' && fuel >= 0n && fuel <= limit;
+  if (result.kind === 'local')
+    return localClasses.includes(result.class) && typeof result.reason === 'string';
+  switch (task.kind) {
+    case 'examine':
+      return result.kind === 'examined';
+    case 'subtask':
+      break;
+    default:
+      if (result.kind === 'value')
+        return result.value instanceof Uint8Array && used(result.fuel, task.fuel);
+      return (
+        result.kind === 'failed' &&
+        failureClasses.includes(result.class) &&
+        typeof result.reason === 'string' &&
+        result.fuel === task.fuel
+      );
+  }
+  if (result.kind !== 'subtask') return false;
   const count = task.items.length;
   const complete = result.value instanceof Uint8Array && bytes(result.folds, (count - 1) * 32);
   return (
     bytes(result.states, count) &&
     coherent(result.states) &&
     bytes(result.hashes, count * digestBytes) &&
+    used(result.mapFuel, BigInt(count) * task.fuel.item) &&
+    used(result.spent.itemMax, task.fuel.item) &&
+    used(result.spent.combineMax, task.fuel.combine) &&
+    used(result.spent.combineSum, BigInt(count) * task.fuel.combine) &&
+    Number.isSafeInteger(result.spent.memoryBytesMax) &&
     (complete || (result.value === null && result.folds === null))
   );
 }
+
+const failureClasses: readonly FailureClass[] = placeStates.slice(2) as FailureClass[];
+const localClasses: readonly LocalFailureClass[] = [
+  'timeout',
+  'killed',
+  'host-oom',
+  'inadmissible',
+];
 
 /** Whether only places above the lowest failing one were passed over. */
 function coherent(states: Uint8Array): boolean {
@@ -53,7 +95,7 @@ export function subtaskOutcome(result: TaskResult): SubtaskOutcome {
   if (result.kind === 'local') return result;
   if (result.kind !== 'subtask')
     return { kind: 'local', class: 'killed', reason: 'the child answered another question' };
-  const { states, hashes, folds, value, combineFailed, slowestItemMs } = result;
+  const { states, hashes, folds, value, combineFailed, mapFuel, spent, slowestItemMs } = result;
   return {
     kind: 'done',
     states: plain(states),
@@ -61,6 +103,8 @@ export function subtaskOutcome(result: TaskResult): SubtaskOutcome {
     folds: folds === null ? null : plain(folds),
     value: value === null ? null : plain(value),
     combineFailed,
+    mapFuel,
+    spent,
     slowestItemMs,
   };
 }
@@ -68,8 +112,14 @@ export function subtaskOutcome(result: TaskResult): SubtaskOutcome {
 export function callOutcome(result: TaskResult): CallOutcome {
   switch (result.kind) {
     case 'value':
-      return { kind: 'ok', value: plain(result.value), wallMs: result.wallMs };
+      return {
+        kind: 'ok',
+        value: plain(result.value),
+        wallMs: result.wallMs,
+        fuel: result.fuel,
+      };
     case 'subtask':
+    case 'examined':
       return { kind: 'local', class: 'killed', reason: 'the child answered another question' };
     default:
       return result;

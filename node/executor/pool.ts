@@ -1,19 +1,24 @@
 /** Run programs in sandboxed children, and let the jobs that want them take turns. */
 import { availableParallelism, totalmem } from 'node:os';
 import { resolve as absolute } from 'node:path';
+import { wallGuardMs } from '../../protocol/execution/fuel.ts';
+import { fuelCallMax } from '../../protocol/params.ts';
 import type { Executor } from '../ports.ts';
 import { rotation } from '../rotation.ts';
 import { type Crew, gatherCrew, type Member } from './crew.ts';
 import { callOutcome, subtaskOutcome, subtaskTask } from './outcome.ts';
-import { ExecutorError } from './process.ts';
+import { startError } from './process.ts';
 import { type ChildCommand, childCommand, type Hardening, probeHardening } from './recipe.ts';
-import type { Task, TaskResult, Waiting, WallGuard } from './task.ts';
+import { testEngine } from './self-test.ts';
+import type { CallTask, Task, TaskResult, Waiting, WallGuard } from './task.ts';
 
 /** Tasks that may wait for a child: in all, and of one turn, so that none fills the queue. */
 const queueCountMax = 65_536;
 const turnQueueCountMax = 8_192;
 /** Milliseconds that a task keeps its child while another turn wants it. */
 const sliceMsDefault = 1_000;
+/** How long the test of an engine may take on a machine that does much else. */
+const testGuard: WallGuard = { wallMs: 30_000, each: 'task' };
 /** Tasks that may be begun and halted. */
 const haltedCountMaxDefault = 8;
 
@@ -26,6 +31,8 @@ export type ExecutorOptions = {
   readonly recycleTaskCount?: number;
   readonly recycleBytes?: number;
   readonly sliceMs?: number;
+  /** Milliseconds that a call with that much fuel may take: {@link wallGuardMs} but for tests. */
+  readonly guard?: (fuel: bigint) => number;
   /** Children that may be halted amid a task, and bytes of memory that these hold together. */
   readonly haltedCountMax?: number;
   readonly haltedBytesMax?: number;
@@ -47,7 +54,7 @@ function commandFor(hardening: Hardening, readable: readonly string[]): ChildCom
   try {
     return childCommand(hardening, readable);
   } catch (cause) {
-    throw new ExecutorError(`cannot open ${readable.join(', ')}`, { cause });
+    throw startError(`cannot open ${readable.join(', ')}`, { cause });
   }
 }
 
@@ -59,44 +66,49 @@ function commandFor(hardening: Hardening, readable: readonly string[]): ChildCom
  * task keeps its child, so that nothing of it has to be copied, a crash or a cancel of one job
  * touches no other, and even a single long item gives way.
  *
- * @throws ExecutorError `EXECUTOR_START` when no child can be started on this machine.
+ * The first executor of a process shows that this machine's engine does what all engines do.
+ *
+ * @throws ExecutorError `EXECUTOR_START` when no child can be started on this machine,
+ * `EXECUTOR_ENGINE` when its engine disagrees with the specification or is slower than its guard.
  */
 export async function createExecutor(options: ExecutorOptions): Promise<ChildPool> {
   const command = commandFor(await probeHardening(), options.readable);
   const { submit, crew, close } = openPool(command, options);
+  const { guard = wallGuardMs } = options;
+  const never = new AbortController().signal;
   try {
     await crew.startFirst();
+    await testEngine((task) => submit(task, testGuard, never, 'self-test'));
   } catch (error) {
     await close();
     throw error;
   }
-  const call = async (task: Task, guard: WallGuard, signal: AbortSignal, turn?: string) =>
-    callOutcome(await submit(task, guard, signal, turn ?? absolute(task.programPath)));
+  const call = async (task: CallTask, signal: AbortSignal, turn = task.programPath) => {
+    // A fold may be long and yet go on: each combine is watched by itself.
+    const each = task.kind === 'fold' ? 'step' : 'task';
+    return callOutcome(await submit(task, { wallMs: guard(task.fuel), each }, signal, turn));
+  };
   return {
     runSubtask: async (run, signal) => {
-      const guard = { wallMs: run.itemWallMs, each: 'step' } as const;
       const task = subtaskTask(run);
-      return subtaskOutcome(await submit(task, guard, signal, run.turn ?? task.programPath));
+      const { item, combine } = task.fuel;
+      const wallMs = guard(item > combine ? item : combine);
+      const turn = run.turn ?? task.programPath;
+      return subtaskOutcome(await submit(task, { wallMs, each: 'step' }, signal, turn));
     },
-    fold: (path, values, wallMs, signal, turn) =>
-      call(
-        { kind: 'fold', programPath: absolute(path), values },
-        { wallMs, each: 'step' },
-        signal,
-        turn,
-      ),
-    render: (path, parameters, value, wallMs, signal) =>
-      call(
-        { kind: 'render', programPath: absolute(path), parameters, value },
-        { wallMs, each: 'task' },
-        signal,
-      ),
-    count: (path, parameters, wallMs, signal) =>
-      call(
-        { kind: 'count', programPath: absolute(path), parameters },
-        { wallMs, each: 'task' },
-        signal,
-      ),
+    fold: (path, values, fuel, signal, turn) =>
+      call({ kind: 'fold', programPath: absolute(path), values, fuel }, signal, turn),
+    render: (path, parameters, value, fuel, signal) =>
+      call({ kind: 'render', programPath: absolute(path), parameters, value, fuel }, signal),
+    count: (path, parameters, signal, fuel = fuelCallMax) =>
+      call({ kind: 'count', programPath: absolute(path), parameters, fuel }, signal),
+    sample: (path, seed, signal, fuel = fuelCallMax) =>
+      call({ kind: 'sample', programPath: absolute(path), seed, fuel }, signal),
+    check: (path, { item, parameters, value, seed }, signal, fuel = fuelCallMax) => {
+      const source = item.kind === 'file' ? absolute(item.path) : BigInt(item.index);
+      const question = { parameters, item: source, value, seed };
+      return call({ kind: 'check', programPath: absolute(path), ...question, fuel }, signal);
+    },
     pids: () => [...crew.members].map(({ process: { pid } }) => pid),
     close,
   };
@@ -181,7 +193,7 @@ function openPool(command: ChildCommand, options: ExecutorOptions): Pool {
     member.halted = false;
     member.task = null;
     member.taskCount += 1;
-    const worn = member.process.residentBytes() > recycleBytes;
+    const worn = member.process.worn() || member.process.residentBytes() > recycleBytes;
     if (worn || member.process.lost() || member.taskCount >= recycleTaskCount) crew.dismiss(member);
     watch({ kind: 'ended', turn: waiting.turn });
     waiting.settle(result);

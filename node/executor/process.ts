@@ -20,17 +20,37 @@ import {
 const startMsMax = 30_000;
 const complaintCharactersMax = 2_000;
 
-export type ExecutorErrorDetail = { readonly code: 'EXECUTOR_START'; readonly reason: string };
+export type ExecutorErrorDetail =
+  | { readonly code: 'EXECUTOR_START'; readonly reason: string }
+  | {
+      readonly code: 'EXECUTOR_ENGINE';
+      /** Name of what was tried, in spec/vectors/execution.json. */
+      readonly vector: string;
+      readonly expected: string;
+      readonly found: string;
+    };
 
-/** The machine cannot run sandboxed children. */
+/** The machine cannot run sandboxed children, or its engine is not like others. */
 export class ExecutorError extends ProtocolError<ExecutorErrorDetail> {
-  constructor(reason: string, options?: ErrorOptions) {
-    super(
-      { code: 'EXECUTOR_START', reason },
-      `the sandbox did not start: ${reason}; a node without it cannot execute`,
-      options,
-    );
+  constructor(detail: ExecutorErrorDetail, options?: ErrorOptions) {
+    super(detail, describe(detail), options);
   }
+}
+
+function describe(detail: ExecutorErrorDetail): string {
+  switch (detail.code) {
+    case 'EXECUTOR_START':
+      return `the sandbox did not start: ${detail.reason}; a node without it cannot execute`;
+    case 'EXECUTOR_ENGINE': {
+      const { vector, expected, found } = detail;
+      return `this engine fails "${vector}": expected ${expected}, found ${found}; it cannot execute`;
+    }
+  }
+}
+
+/** @param options - The cause. */
+export function startError(reason: string, options?: ErrorOptions): ExecutorError {
+  return new ExecutorError({ code: 'EXECUTOR_START', reason }, options);
 }
 
 export type SandboxProcess = {
@@ -49,6 +69,8 @@ export type SandboxProcess = {
   readonly goOn: () => void;
   /** Bytes that the child holds, if the system tells; else those after its last task. */
   readonly residentBytes: () => number;
+  /** Whether the child said that a new one would be better. */
+  readonly worn: () => boolean;
   /** Whether the child is gone or was told to go. */
   readonly lost: () => boolean;
   readonly kill: () => void;
@@ -89,6 +111,7 @@ export function startProcess({ command, args }: ChildCommand): SandboxProcess {
   });
   let pending: Pending | null = null;
   let residentBytes = 0;
+  let worn = false;
   let announce: () => void;
   let fail: (error: ExecutorError) => void;
   const ready = new Promise<void>((resolve, reject) => {
@@ -103,7 +126,7 @@ export function startProcess({ command, args }: ChildCommand): SandboxProcess {
       alive.delete(child);
       clearTimeout(startTimer);
       const last = complaint.trim();
-      fail(new ExecutorError(last === '' ? reason : `${reason}: ${last}`, options));
+      fail(startError(last === '' ? reason : `${reason}: ${last}`, options));
       pending?.settle(local('killed', last === '' ? reason : `${reason}: ${last}`));
       resolve();
     };
@@ -111,14 +134,15 @@ export function startProcess({ command, args }: ChildCommand): SandboxProcess {
     child.once('exit', (code, signal) => gone(`the child ended with ${signal ?? `code ${code}`}`));
   });
 
-  child.on('message', (message: ChildMessage) => {
-    if (message.kind === 'ready') {
+  child.on('message', (message: ChildMessage | null) => {
+    if (message?.kind === 'ready') {
       clearTimeout(startTimer);
       keepAlive(child, pending !== null);
       announce();
-    } else if (message.kind === 'step') pending?.watch.step();
-    else {
+    } else if (message?.kind === 'step') pending?.watch.step();
+    else if (message?.kind === 'end') {
       residentBytes = message.residentBytes;
+      worn = message.worn;
       pending?.settle(message.result);
     }
   });
@@ -167,6 +191,7 @@ export function startProcess({ command, args }: ChildCommand): SandboxProcess {
       if (signal('SIGCONT')) pending?.watch.goOn();
     },
     residentBytes: () => residentNow(child.pid) ?? residentBytes,
+    worn: () => worn,
     lost,
     kill: () => {
       // Who waits for its end must not be left alone by the event loop.

@@ -97,16 +97,29 @@ export function probeHardening(): Promise<Hardening> {
 const extension = extname(fileURLToPath(import.meta.url));
 const pathOf = (file: URL): string => fileURLToPath(file).replace(/\.ts$/, extension);
 
-/** The file that a child runs, and all that it imports. */
+/** The file that a child runs. */
+const ownPath = (path: string): string => pathOf(new URL(path, import.meta.url));
 const childPath = pathOf(new URL('./child.ts', import.meta.url));
-const childFiles = [
+/** What a child reads to begin: its file and all that it imports. */
+export const childFiles: readonly string[] = [
   childPath,
-  pathOf(new URL('./engine.ts', import.meta.url)),
-  pathOf(new URL('./instance.ts', import.meta.url)),
-  pathOf(new URL('./task.ts', import.meta.url)),
-  pathOf(new URL('../../protocol/assert.ts', import.meta.url)),
-  pathOf(new URL('../../protocol/params.ts', import.meta.url)),
-  pathOf(new URL('../../protocol/execution/evaluate.ts', import.meta.url)),
+  ...['engine', 'examine', 'instance', 'program', 'task'].map((name) => ownPath(`./${name}.ts`)),
+  ...['assert', 'brand', 'errors', 'params'].map((name) => ownPath(`../../protocol/${name}.ts`)),
+  ...[
+    ...['abi', 'admit', 'anatomy', 'emit', 'evaluate', 'fuel', 'graph', 'immediates', 'instrument'],
+    ...[
+      'limits',
+      'manifest',
+      'module',
+      'opcodes',
+      'outcome',
+      'pieces',
+      'reader',
+      'rejection',
+      'slots',
+    ],
+    ...['walk', 'writer'],
+  ].map((name) => ownPath(`../../protocol/execution/${name}.ts`)),
 ];
 
 /**

@@ -1,7 +1,8 @@
 /** Define what parent and child of the executor say to each other. */
 import { isAbsolute, resolve } from 'node:path';
-import type { ItemSource, LocalFailureClass } from '../ports.ts';
+import type { FailureClass, ItemSource, LocalFailureClass } from '../ports.ts';
 import type { Member } from './crew.ts';
+import type { EngineReport, EngineVectors } from './examine.ts';
 
 /** What a child is asked to do. Numbers and bytes are packed: a subtask may have 2^20 items. */
 export type Task =
@@ -12,18 +13,51 @@ export type Task =
       /** Per place. On the way to a child it is empty: parts went before. */
       readonly items: readonly ItemSource[];
       readonly plan: Int32Array;
+      readonly fuel: { readonly item: bigint; readonly combine: bigint };
     }
-  | { readonly kind: 'fold'; readonly programPath: string; readonly values: readonly Uint8Array[] }
-  | {
-      readonly kind: 'render';
-      readonly programPath: string;
-      readonly parameters: Uint8Array;
-      readonly value: Uint8Array;
-    }
-  | { readonly kind: 'count'; readonly programPath: string; readonly parameters: Uint8Array };
+  | CallTask
+  /** Shows whether the engine does what all engines do. */
+  | { readonly kind: 'examine'; readonly vectors: EngineVectors };
 
-/** Per place of a subtask: not run, done, or why it failed. */
-export const placeStates = ['skipped', 'ok', 'trap', 'bad-value'] as const;
+/** A task that comes to one value. */
+export type CallTask = { readonly programPath: string; readonly fuel: bigint } & (
+  | { readonly kind: 'fold'; readonly values: readonly Uint8Array[] }
+  | { readonly kind: 'render'; readonly parameters: Uint8Array; readonly value: Uint8Array }
+  | { readonly kind: 'count'; readonly parameters: Uint8Array }
+  | { readonly kind: 'sample'; readonly seed: Uint8Array }
+  | {
+      readonly kind: 'check';
+      readonly parameters: Uint8Array;
+      /** A path, or the index of a generated item. */
+      readonly item: string | bigint;
+      readonly value: Uint8Array;
+      readonly seed: Uint8Array;
+    }
+);
+
+export { placeStates } from '../../protocol/execution/evaluate.ts';
+
+/** Most fuel of an item and of a combine, that of all combines, most bytes of an instance. */
+export type Spent = {
+  readonly itemMax: bigint;
+  readonly combineMax: bigint;
+  readonly combineSum: bigint;
+  readonly memoryBytesMax: number;
+};
+
+type ValueResult = {
+  readonly kind: 'value';
+  readonly value: Uint8Array;
+  readonly wallMs: number;
+  readonly fuel: bigint;
+};
+
+type FailedResult = {
+  readonly kind: 'failed';
+  readonly class: FailureClass;
+  readonly reason: string;
+  readonly fuel: bigint;
+};
 
 /** What a task came to, as a child tells it. */
 export type TaskResult =
@@ -37,10 +71,13 @@ export type TaskResult =
       readonly folds: Uint8Array | null;
       readonly value: Uint8Array | null;
       readonly combineFailed: boolean;
+      readonly mapFuel: bigint;
+      readonly spent: Spent;
       readonly slowestItemMs: number;
     }
-  | { readonly kind: 'value'; readonly value: Uint8Array; readonly wallMs: number }
-  | { readonly kind: 'failed'; readonly class: 'trap' | 'bad-value'; readonly reason: string }
+  | ValueResult
+  | FailedResult
+  | { readonly kind: 'examined'; readonly report: EngineReport }
   | { readonly kind: 'local'; readonly class: LocalFailureClass; readonly reason: string };
 
 /** What a child is told: all parts of a subtask's items in order, then the task. */
@@ -80,11 +117,11 @@ export function packedItems(items: readonly ItemSource[]): ItemPart {
 }
 
 /** The item at a place: a path, or the index of a generated item. */
-export function itemAt(parts: readonly ItemPart[], place: number): string | number {
+export function itemAt(parts: readonly ItemPart[], place: number): string | bigint {
   const { indices, ends, paths } = parts[Math.floor(place / partItemCount)]!;
   const at = place % partItemCount;
   const index = indices[at]!;
-  if (index >= 0) return index;
+  if (index >= 0) return BigInt(index);
   return Buffer.from(paths.buffer, paths.byteOffset, paths.length).toString(
     'utf8',
     at === 0 ? 0 : ends[at - 1]!,
@@ -96,7 +133,13 @@ export function itemAt(parts: readonly ItemPart[], place: number): string | numb
 export type ChildMessage =
   | { readonly kind: 'ready' }
   | { readonly kind: 'step' }
-  | { readonly kind: 'end'; readonly result: TaskResult; readonly residentBytes: number };
+  | {
+      readonly kind: 'end';
+      readonly result: TaskResult;
+      readonly residentBytes: number;
+      /** It goes on more slowly than a new one would. */
+      readonly worn: boolean;
+    };
 
 /** How long a task may take: in all, or from one sign of progress to the next. */
 export type WallGuard = { readonly wallMs: number; readonly each: 'task' | 'step' };

@@ -7,8 +7,8 @@ import { loadProgram } from '../client/program.ts';
 import { createExecutor } from '../executor/pool.ts';
 import type { Ground } from './items.ts';
 
-/** Milliseconds that one call may take: as in a job on a development network. */
-const wallMs = 10_000;
+/** Units of fuel that one call may use: as much as a job's probes, which is seconds. */
+const fuel = 2n ** 33n;
 
 /** What of a command's context is needed. */
 type Place = {
@@ -34,5 +34,5 @@ export async function openGround(
   await writeFile(programPath, program.bytes);
   const executor = await createExecutor({ readable: [scratch] });
   onExit(() => executor.close());
-  return { program, programPath, parameters: checked, scratch, executor, wallMs, signal };
+  return { program, programPath, parameters: checked, scratch, executor, fuel, signal };
 }

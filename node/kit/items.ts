@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { Cutter } from '../../protocol/execution/cut.ts';
 import { ClientError } from '../client/error.ts';
 import { checkInput } from '../client/input.ts';
-import { countItems } from '../client/prepare.ts';
+import { countItems } from '../client/measure.ts';
 import type { Program } from '../client/program.ts';
-import type { Executor, ItemSource } from '../ports.ts';
+import { type Items, noItems } from '../laws/subject.ts';
+import type { Executor } from '../ports.ts';
 
 /** A program in a folder that its sandbox can read, and what its job is about. */
 export type Ground = {
@@ -17,22 +18,9 @@ export type Ground = {
   /** Folder of our own, readable by the executor. */
   readonly scratch: string;
   readonly executor: Executor;
-  /** Milliseconds of one call. */
-  readonly wallMs: number;
+  /** Units of fuel that one call, or one fold, may use. */
+  readonly fuel: bigint;
   readonly signal: AbortSignal;
-};
-
-export type Items = {
-  readonly count: number;
-  readonly source: (index: number) => ItemSource;
-  /** Bytes of an item that lies in a file; null for one that the program makes. */
-  readonly bytes: (index: number) => Promise<Uint8Array | null>;
-};
-
-const noItems: Items = {
-  count: 0,
-  source: (index) => ({ kind: 'generated', index }),
-  bytes: async () => null,
 };
 
 /**

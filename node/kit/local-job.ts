@@ -1,9 +1,10 @@
 /** Run a whole job in the own sandbox, its orders shuffled as by so many seats. */
 import { hash } from 'node:crypto';
 import { foldPlan } from '../../protocol/algebra/noise.ts';
-import type { Ground, Items } from './items.ts';
-import { seededStream } from './sampling.ts';
-import { type Made, ofSubtask, sameMade } from './workbench.ts';
+import { seededStream } from '../laws/sampling.ts';
+import type { Items } from '../laws/subject.ts';
+import { type Made, ofSubtask, sameMade } from '../laws/workbench.ts';
+import type { Ground } from './items.ts';
 
 /** What a job came to. */
 export type LocalJob =
@@ -24,7 +25,7 @@ const orderCount = 3;
 
 /** Runs a job: each subtask in several orders, their values folded in several too, then rendered. */
 export async function runLocally(ground: Ground, items: Items, seed: string): Promise<LocalJob> {
-  const { executor, programPath, parameters, wallMs, signal } = ground;
+  const { executor, programPath, parameters, fuel, signal } = ground;
   const subtasks = Math.min(items.count, subtaskMax);
   const values: Uint8Array[] = [];
   for (let subtask = 0; subtask < subtasks; subtask++) {
@@ -41,7 +42,7 @@ export async function runLocally(ground: Ground, items: Items, seed: string): Pr
   for (let order = 0; order < orderCount; order++) {
     const places = order === 0 ? [...values.keys()] : draw.shuffled(values.length);
     const some = places.map((place) => values[place]!);
-    const folded = await executor.fold(programPath, some, wallMs, signal);
+    const folded = await executor.fold(programPath, some, fuel, signal);
     if (folded.kind !== 'ok')
       return { kind: 'failed', where: 'the fold of all subtasks', reason: folded.reason };
     folds.push({ kind: 'value', value: folded.value });
@@ -49,13 +50,13 @@ export async function runLocally(ground: Ground, items: Items, seed: string): Pr
   if (folds.some((other) => !sameMade(folds[0]!, other)))
     return { kind: 'disordered', where: 'the fold of all subtasks' };
   const [folded] = folds as { readonly kind: 'value'; readonly value: Uint8Array }[];
-  const shown = await executor.render(programPath, parameters, folded!.value, wallMs, signal);
+  const shown = await executor.render(programPath, parameters, folded!.value, fuel, signal);
   if (shown.kind !== 'ok') return { kind: 'failed', where: 'anw_render', reason: shown.reason };
   return { kind: 'done', items: items.count, subtasks, result: shown.value };
 }
 
 async function runOrders(
-  { executor, programPath, parameters, wallMs, signal }: Ground,
+  { executor, programPath, parameters, fuel, signal }: Ground,
   items: Items,
   { first, end }: { readonly first: number; readonly end: number },
   seed: string,
@@ -68,7 +69,7 @@ async function runOrders(
   );
   const runs = plans.map((plan) =>
     executor.runSubtask(
-      { programPath, parameters, items: sources, plan, itemWallMs: wallMs },
+      { programPath, parameters, items: sources, plan, fuel: { item: fuel, combine: fuel } },
       signal,
     ),
   );

@@ -45,6 +45,12 @@ export async function operatorPaths(directory: string | null): Promise<OperatorP
   };
 }
 
+/** The folder of this user for what can be found out again. Rejects where a user has no home. */
+export async function cacheFolder(): Promise<string> {
+  const { default: envPaths } = await import('env-paths');
+  return envPaths('anwansi', { suffix: '' }).cache;
+}
+
 async function usualFolders() {
   // Not before it is needed: it ends with an error where a user has no home, as in containers.
   const { default: envPaths } = await import('env-paths');

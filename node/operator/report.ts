@@ -3,6 +3,7 @@ import { hex } from '../../protocol/brand.ts';
 import { quorum } from '../../protocol/consensus/seats.ts';
 import type { Notice } from '../../protocol/replica/effect.ts';
 import type { AnwansiNode, NodeEvent } from '../face.ts';
+import type { LawEvent } from '../laws/inspection.ts';
 import type { NetworkEvent, Unreachable } from '../network/event.ts';
 import { type Log, reasonCode, reasonText, type Seldom, seldom } from './log.ts';
 
@@ -90,6 +91,14 @@ export function missingLines(log: Log, now: () => number = () => performance.now
   };
 }
 
+/** What the own check of a program came to. */
+function lawLine(log: Log, { program, verdict, report, text }: LawEvent): void {
+  const fields = { module: 'laws', program, verdict, report, reason: text };
+  if (verdict === 'refuted') log.warn(fields, 'program refused: it breaks a law');
+  else if (verdict === 'not-checked') log.debug(fields, 'program not checked');
+  else log.info(fields, 'program checked');
+}
+
 export type ReportParts = {
   readonly log: Log;
   readonly node: AnwansiNode;
@@ -141,6 +150,7 @@ export function report({ log, node, peers, unreachable, ended }: ReportParts): (
   const failed = failureLines({ log, node, ended });
   const followed = (event: NodeEvent): void => {
     failed(event);
+    if (event.kind === 'law') lawLine(log, event);
     if (event.kind !== 'final') return;
     const at = performance.now();
     lastFinalAt = at;

@@ -63,6 +63,8 @@ function orderedView(node: AnwansiNode, id: Uint8Array, job: ProvisionalJob, now
     items: record.items,
     subtasks: record.subtasks,
     fee: String(record.fee),
+    fuelItem: String(record.fuelItem),
+    mapFuel: usedFuel(record),
     includedHeight: record.includedHeight,
     endedHeight: record.ended,
     provisional: provisionalView(job),
@@ -105,6 +107,14 @@ function leadingView(leading: LeadingClaim | null): LaneView['leading'] {
     : { claim: 'value', cid: formatCid(leading.cid as Cid) };
 }
 
+/** Fuel of the lanes that were accepted; null as long as the job goes on, and without any. */
+function usedFuel({ lanes }: ProvisionalJob['record']): string | null {
+  const claims = lanes.flatMap(({ claim }) => (claim === null ? [] : [claim]));
+  return claims.length === 0
+    ? null
+    : String(claims.reduce((sum, { mapFuel }) => sum + mapFuel, 0n));
+}
+
 /** A bound, never as 0: where more votes agree than are assumed bad, the assumption is all. */
 function boundText(
   bound: Ratio,
@@ -142,6 +152,8 @@ function waitingView(
     items: itemCount(job),
     subtasks: job.subtasks,
     fee: String(job.fee),
+    fuelItem: String(job.fuelItem),
+    mapFuel: null,
     includedHeight: null,
     endedHeight: null,
     provisional: null,

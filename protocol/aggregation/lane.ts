@@ -123,6 +123,8 @@ export type LaneRules = {
   readonly lanes: number;
   readonly items: number;
   readonly subtasks: number;
+  /** Fuel that an item may use. */
+  readonly fuelItem: bigint;
   /** Chain time at which the job was drawn: every deadline of the lane follows from it. */
   readonly drawnMs: number;
   readonly commitWindowMs: number;

@@ -13,6 +13,7 @@ import {
   type Statement,
 } from '../job/statement.ts';
 import { blobCid } from '../merkle/blob.ts';
+import { laneFuelMax } from './fuel.ts';
 import {
   findSlot,
   type LaneRules,
@@ -78,7 +79,7 @@ function changeSlot(
     case 'abstain':
       return abstainSlot(slot, statement);
     case 'reveal':
-      return revealSlot(lane, wave, slot, statement, height);
+      return revealSlot(lane, rules, wave, slot, statement, height);
     case 'open':
       return openSlot(lane, rules, wave, slot, statement);
   }
@@ -105,6 +106,7 @@ function abstainSlot(slot: Slot, abstain: Abstain): Change | string {
 
 function revealSlot(
   lane: LaneState,
+  rules: LaneRules,
   wave: Wave,
   slot: Slot,
   reveal: Reveal,
@@ -116,7 +118,8 @@ function revealSlot(
   if (slot.equivocated) return code('A13', 'LANE_EQUIVOCATED');
   if (slot.commit === null || !sameBytes(slot.commit, commitDigest(reveal)))
     return code('A14', 'LANE_REVEAL_MISMATCH');
-  if (!valueFits(reveal)) return code('A15', 'LANE_VALUE_MISMATCH');
+  if (reveal.claim.mapFuel > laneFuelMax(rules) || !valueFits(reveal))
+    return code('A15', 'LANE_VALUE_MISMATCH');
   mark('A16');
   const known = lane.claims.findIndex((claim) => sameClaim(claim, reveal.claim));
   const claims = known < 0 ? [...lane.claims, reveal.claim] : lane.claims;
@@ -128,8 +131,6 @@ function revealSlot(
 }
 
 function valueFits({ claim, value }: Reveal): boolean {
-  // Nothing is metered yet, so that any other number would be a free byte in the claim.
-  if (claim.mapFuel !== 0n) return false;
   if (value === null) return true;
   return claim.valueCid !== null && sameBytes(blobCid(value), claim.valueCid);
 }

@@ -29,6 +29,8 @@ export type Admission =
       readonly manifest: Manifest;
       /** Pages of 64 KiB that the program's memory may grow to. */
       readonly memoryPagesMax: number;
+      /** Fuel of what every instance makes anew: each call is charged with it. */
+      readonly setupFuel: number;
     }
   | {
       readonly kind: 'rejected';
@@ -42,7 +44,7 @@ export type Admission =
  * Decides whether bytes are a program of ABI version 1. Total: no bytes make it throw.
  *
  * The engine judges the original first, so that what follows may assume well-typed code; the
- * rules below are ours and the same on every host. Instructions are not looked at yet.
+ * rules below are ours and the same on every host. Instructions are the rewriter's to judge.
  * @see spec/protocol/execution.md X1 to X14
  */
 export function admitProgram(bytes: Uint8Array, validation: ProgramValidation): Admission {
@@ -84,7 +86,7 @@ function examine(bytes: Uint8Array, { validate }: ProgramValidation) {
   const exports = programExports(outline, bytes.length);
   const manifest = manifestOf(bytes, outline.customs);
   mark('X14');
-  return { exports, manifest, memoryPagesMax: pages };
+  return { exports, manifest, memoryPagesMax: pages, setupFuel: outline.setupFuel };
 }
 
 function memoryPages({ memories, exports }: ModuleOutline, end: number): number {

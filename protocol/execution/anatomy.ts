@@ -48,6 +48,8 @@ export type Anatomy = {
   readonly pagesMax: number | null;
   readonly exports: number;
   readonly start: number | null;
+  /** A function type or a global has vectors. */
+  readonly vectors: boolean;
   /** Functions that can be called other than by name: 1 for each in a table, export or `ref.func`. */
   readonly escaping: Uint8Array;
 };
@@ -113,6 +115,7 @@ function emptyDraft(
     pagesMax: null,
     exports: 0,
     start: null,
+    vectors: false,
     escaping: new Uint8Array(0),
     tableElements: 0,
   };
@@ -168,7 +171,7 @@ function readSection(draft: Draft, id: number, section: Reader): void {
 }
 
 function readGlobal(draft: Draft, reader: Reader): void {
-  readGlobalType(reader);
+  readGlobalType(draft, reader);
   readConstant(draft, reader);
   draft.globals += 1;
 }
@@ -188,8 +191,8 @@ function readTypeSection(draft: Draft, section: Reader): void {
   draft.types = section.list((reader) => readSignature(draft, reader));
 }
 
-function readGlobalType(reader: Reader): void {
-  readValueType(reader);
+function readGlobalType(draft: Draft, reader: Reader): void {
+  if (readValueType(reader) === 'v') draft.vectors = true;
   if (reader.byte() > 1) reader.malformed('a global is mutable or not');
 }
 
@@ -209,7 +212,7 @@ function readTypes(draft: Draft, reader: Reader): Uint8Array {
   const count = reader.u32();
   if (count > arity) limit(offset, `${count} parameters or results`, arity);
   const { at } = reader;
-  for (let i = 0; i < count; i++) readValueType(reader);
+  for (let i = 0; i < count; i++) if (readValueType(reader) === 'v') draft.vectors = true;
   return reader.bytes.subarray(at, reader.at);
 }
 
@@ -239,7 +242,7 @@ function readImport(draft: Draft, reader: Reader): void {
       readMemory(draft, reader);
       break;
     case 3:
-      readGlobalType(reader);
+      readGlobalType(draft, reader);
       draft.globals += 1;
       draft.importedGlobals += 1;
       break;

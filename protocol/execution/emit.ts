@@ -2,8 +2,8 @@
 import { mark } from '../assert.ts';
 import type { Anatomy } from './anatomy.ts';
 import type { CallPlan } from './graph.ts';
-import { cost, shape } from './opcodes.ts';
-import { event, eventStride, type Walk } from './slots.ts';
+import { emitNan, giveBack, one, subtract } from './pieces.ts';
+import { event, eventStride, type SmallLoop, type Walk } from './slots.ts';
 import type { Writer } from './writer.ts';
 
 /** What the rewriter adds to the module, by index; and what it knows of all functions. */
@@ -14,6 +14,10 @@ export type Scheme = {
   readonly growFunction: number;
   /** Index of the raw clone of a prepaid function that can be called by the host; else -1. */
   readonly clones: Int32Array;
+  /** Functions below this index are the host's, who may call back. */
+  readonly importedFunctions: number;
+  /** Bytes of the largest loop that is unrolled. */
+  readonly unrolledBytes: number;
   /** Index of the type without parameters and with the results of a type. */
   readonly resultsType: (type: number) => number;
 };
@@ -32,16 +36,16 @@ type Emission = {
   readonly fuel: number;
   readonly length: number;
   readonly depth: number;
+  /** It calls what may call back, or may do so by an indirect call. */
+  readonly leaves: boolean;
   readonly nan: readonly number[];
   /** Whether its entry looks if fuel is left. */
   readonly checked: boolean;
+  readonly unrolled: ReadonlySet<number>;
 };
 
 /** Types of the locals that hold a NaN, by shape. */
 const nanTypes = [0, 0x7d, 0x7c, 0x7b, 0x7b];
-const quiet32 = [0x00, 0x00, 0xc0, 0x7f];
-const quiet64 = [0, 0, 0, 0, 0, 0, 0xf8, 0x7f];
-
 /**
  * Writes the locals and instructions of a function, without the length in front.
  * A raw one is paid by its callers: only NaNs are looked after.
@@ -59,6 +63,10 @@ export function emitBody(
   const { mode, weight } = emission;
   const wrapped = mode === 'local' || weight > 0;
   if (weight > 0) enterDepth(emission);
+  else if (emission.leaves) {
+    one(out, 0x23, scheme.depthGlobal);
+    one(out, 0x21, emission.depth);
+  }
   if (mode === 'local') out.op(0x02, 0x40);
   if (wrapped) {
     out.byte(0x02);
@@ -74,6 +82,9 @@ function plan(out: Writer, index: number, walk: Walk, scheme: Scheme, raw: boole
   const weight = raw ? 0 : weights[index]!;
   const unpaid = walk.calls.some((callee, at) => at % 2 === 1 && prepaid[callee]! < 0);
   const checked = mode !== 'raw' && (walk.loops || unpaid || walk.indirect.size > 0);
+  const { importedFunctions } = scheme;
+  const imported = walk.calls.some((callee, at) => at % 2 === 1 && callee < importedFunctions);
+  const leaves = imported || (importedFunctions > 0 && walk.indirect.size > 0);
   let next = walk.parameters + walk.locals;
   const local = (needed: boolean): number => (needed ? next++ : -1);
   return {
@@ -83,9 +94,11 @@ function plan(out: Writer, index: number, walk: Walk, scheme: Scheme, raw: boole
     mode,
     weight,
     checked,
+    unrolled: mode === 'local' ? unrolledSlots(walk, scheme) : new Set(),
     fuel: local(mode === 'local' || checked || walk.bulk),
     length: local(walk.bulk),
-    depth: local(weight > 0),
+    depth: local(weight > 0 || leaves),
+    leaves,
     nan: nanTypes.map((_, at) => local((walk.nanShapes & (1 << at)) !== 0)),
   };
 }
@@ -110,12 +123,26 @@ function blockType(out: Writer, module: Anatomy, type: number, scheme: Scheme): 
 }
 
 function emitCode(emission: Emission, bytes: Uint8Array, wrapped: boolean): void {
+  const { codeStart, codeEnd, events } = emission.walk;
+  const whole = { start: codeStart, end: codeEnd, firstEvent: 0, endEvent: events.length };
+  emitStretch(emission, bytes, whole, wrapped);
+}
+
+/** Copies a stretch of instructions, with what its events put in or exchange. */
+function emitStretch(
+  emission: Emission,
+  bytes: Uint8Array,
+  stretch: Omit<SmallLoop, 'slot' | 'repeatSlot'>,
+  wrapped: boolean,
+  paidSlot = -1,
+): void {
   const { out, walk, scheme, mode } = emission;
   const { events } = walk;
-  let from = walk.codeStart;
-  for (let at = 0; at < events.length; at += eventStride) {
+  let from = stretch.start;
+  for (let at = stretch.firstEvent; at < stretch.endEvent; at += eventStride) {
     const kind = events[at]!;
-    if (kind === event.nanUnseen || (mode === 'raw' && kind === event.slot)) continue;
+    if (kind === event.nanUnseen) continue;
+    if (kind === event.slot && (mode === 'raw' || events[at + 3] === paidSlot)) continue;
     out.copy(bytes, from, events[at + 1]!);
     from = events[at + 2]!;
     const start = events[at + 1]!;
@@ -131,6 +158,7 @@ function emitCode(emission: Emission, bytes: Uint8Array, wrapped: boolean): void
         storeFuel(emission);
         out.copy(bytes, start, from);
         loadFuel(emission);
+        if (emission.leaves) restoreDepth(emission);
         break;
       case event.return:
         if (wrapped) {
@@ -145,25 +173,85 @@ function emitCode(emission: Emission, bytes: Uint8Array, wrapped: boolean): void
         loadFuel(emission);
         break;
       case event.nan:
-        emitNan(emission, value);
+        emitNan(out, emission.nan[value]!, value);
+        break;
+      case event.loop:
+        if (isUnrolled(emission, value)) emitUnrolled(emission, bytes, walk.smallLoops[value]!);
+        break;
+      case event.loopEnd:
+        if (isUnrolled(emission, value)) out.byte(0x0b);
         break;
       default:
         emitBulk(emission, kind, value);
     }
   }
-  out.copy(bytes, from, walk.codeEnd);
+  out.copy(bytes, from, stretch.end);
 }
 
-function one(out: Writer, opcode: number, index: number): void {
-  out.byte(opcode);
-  out.unsigned(index);
+/** Rounds of a small loop that are paid and checked at once. */
+const roundsAtOnce = 4;
+/** Loops of a function for which that is done. */
+const unrolledLoopsMax = 64;
+/** More locals than this make each construct dear to compile. */
+const unrolledLocalsMax = 256;
+
+/** Slots of the loops that are unrolled. */
+function unrolledSlots(walk: Walk, { plan, unrolledBytes }: Scheme): Set<number> {
+  const slots = new Set<number>();
+  if (walk.parameters + walk.locals > unrolledLocalsMax) return slots;
+  const { events } = walk;
+  const plain = (at: number): boolean => {
+    const kind = events[at]!;
+    if (kind === event.call) return plan.prepaid[events[at + 3]!]! >= 0;
+    return kind === event.slot || kind === event.nan || kind === event.nanUnseen;
+  };
+  for (const { slot, start, end, firstEvent, endEvent } of walk.smallLoops) {
+    if (end - start > unrolledBytes || slots.size >= unrolledLoopsMax) continue;
+    let at = firstEvent;
+    while (at < endEvent && plain(at)) at += eventStride;
+    if (at === endEvent) slots.add(slot);
+  }
+  return slots;
 }
 
-/** `i64.const fuel; i64.sub` */
-function subtract(out: Writer, fuel: number): void {
+function isUnrolled({ walk, unrolled }: Emission, place: number): boolean {
+  return place >= 0 && unrolled.has(walk.smallLoops[place]!.slot);
+}
+
+/**
+ * Writes a small loop a second time, in front of itself, for as long as fuel is left for some
+ * rounds whatever arms they take: these are paid at once, and what was not run is given back at
+ * the loop's end. The loop itself follows for the last rounds, so that the fuel at each place
+ * where it is looked at is the same as without this.
+ */
+function emitUnrolled(emission: Emission, bytes: Uint8Array, loop: SmallLoop): void {
+  const { out, walk, fuel } = emission;
+  const { slot, repeatSlot } = loop;
+  mark('X90');
+  let most = walk.slotCosts[slot]!;
+  for (let at = loop.firstEvent; at < loop.endEvent; at += eventStride)
+    if (walk.events[at] === event.slot) most += walk.slotCosts[walk.events[at + 3]!]!;
+  // What a round costs that is not the last one, as far as all such rounds do.
+  const unless = repeatSlot < 0 ? 0 : walk.slotCosts[repeatSlot]!;
+  const round = walk.slotCosts[slot]! + unless;
+  // block $done, block $last, loop $again
+  out.op(0x02, 0x40, 0x02, 0x40, 0x03, 0x40);
+  one(out, 0x20, fuel);
   out.byte(0x42);
-  out.signed(fuel);
-  out.byte(0x7d);
+  out.signed(roundsAtOnce * most);
+  out.op(0x53, 0x0d, 0x01);
+  one(out, 0x20, fuel);
+  subtract(out, roundsAtOnce * round);
+  one(out, 0x21, fuel);
+  for (let left = roundsAtOnce - 1; left >= 0; left--) {
+    // In a block, a branch back to the loop leads to the next round.
+    if (left > 0) out.op(0x02, 0x40);
+    emitStretch(emission, bytes, loop, true, repeatSlot);
+    giveBack(out, fuel, left * round + unless);
+    // br $done
+    if (left > 0) out.op(0x0c, 0x03, 0x0b);
+    else out.op(0x0c, 0x02, 0x0b, 0x0b);
+  }
 }
 
 /** Traps if the i64 on top is negative; in a function with its own fuel, by its common exit. */
@@ -186,7 +274,9 @@ function emitCharge(emission: Emission, slot: number): void {
     } else return;
     const check = fuel > 0 && (slot === 0 || walk.slotLoops[slot]! > 0);
     one(out, check ? 0x22 : 0x21, emission.fuel);
-    if (check) emitCheck(emission, slot === 0 ? 1 : walk.slotLoops[slot]!);
+    // The exit of an unrolled loop is one block further out.
+    const around = emission.unrolled.has(slot) ? 1 : 0;
+    if (check) emitCheck(emission, slot === 0 ? 1 : walk.slotLoops[slot]! + around);
     mark('X56');
     return;
   }
@@ -214,12 +304,20 @@ function loadFuel({ out, scheme, mode, fuel }: Emission): void {
   one(out, 0x21, fuel);
 }
 
+/** What a host called back may have trapped, and the host may have caught that. */
+function restoreDepth({ out, scheme, depth }: Emission): void {
+  mark('X92');
+  one(out, 0x20, depth);
+  one(out, 0x24, scheme.depthGlobal);
+}
+
 function emitCall(emission: Emission, callee: number): void {
   const { out, scheme } = emission;
   if (scheme.plan.prepaid[callee]! < 0) {
     storeFuel(emission);
     one(out, 0x10, callee);
     loadFuel(emission);
+    if (callee < scheme.importedFunctions) restoreDepth(emission);
     return;
   }
   mark('X40');
@@ -243,23 +341,6 @@ function emitBulk(emission: Emission, kind: number, exitLabel: number): void {
     one(out, 0x20, fuel);
   }
   emitCheck(emission, exitLabel);
-}
-
-/** Puts the canonical NaN in the place of any NaN on top of the stack. */
-function emitNan({ out, nan }: Emission, made: number): void {
-  const local = nan[made]!;
-  one(out, 0x22, local);
-  if (made === shape.f32) out.op(0x43, ...quiet32);
-  else if (made === shape.f64) out.op(0x44, ...quiet64);
-  else {
-    const lanes = made === shape.f32x4 ? [...quiet32, ...quiet32] : quiet64;
-    out.op(0xfd, 0x0c, ...lanes, ...lanes);
-  }
-  one(out, 0x20, local);
-  one(out, 0x20, local);
-  if (made === shape.f32) out.op(0x5b, 0x1b);
-  else if (made === shape.f64) out.op(0x61, 0x1b);
-  else out.op(0xfd, made === shape.f32x4 ? 0x41 : 0x47, 0xfd, 0x52);
 }
 
 function enterDepth({ out, scheme, weight, depth }: Emission): void {
@@ -291,28 +372,4 @@ function emitExit(emission: Emission): void {
     out.byte(0x00);
   }
   out.byte(0x0b);
-}
-
-/**
- * The body of the function that takes the place of `memory.grow`: it answers -1 only where the
- * declared maximum or the cap says no. A machine without the memory ends the run, which shows as
- * the least depth: no program may see it.
- */
-export function emitGrow(out: Writer, pagesMax: number, scheme: Scheme): void {
-  const { fuelGlobal, depthGlobal } = scheme;
-  out.op(0x00, 0x20, 0, 0xad, 0x3f, 0, 0xad, 0x7c, 0x42);
-  out.signed(pagesMax);
-  out.op(0x56, 0x04, 0x40, 0x41, 0x7f, 0x0f, 0x0b);
-  one(out, 0x23, fuelGlobal);
-  out.op(0x20, 0, 0xad, 0x42);
-  out.signed(cost.page);
-  out.op(0x7e, 0x7d);
-  one(out, 0x24, fuelGlobal);
-  one(out, 0x23, fuelGlobal);
-  out.op(0x42, 0x00, 0x53, 0x04, 0x40, 0x00, 0x0b);
-  out.op(0x20, 0, 0x40, 0, 0x22, 0, 0x41, 0x7f, 0x46, 0x04, 0x40);
-  // The least i32.
-  out.op(0x41, 0x80, 0x80, 0x80, 0x80, 0x78);
-  one(out, 0x24, depthGlobal);
-  out.op(0x00, 0x0b, 0x20, 0, 0x0b);
 }

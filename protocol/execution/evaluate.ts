@@ -1,28 +1,40 @@
 /** Evaluate a subtask: map its items in the order of a plan, fold them by its bracket. */
+import type { ItemFailureClass } from '../algebra/result.ts';
 import { assert, mark } from '../assert.ts';
+import { digestBytes } from '../params.ts';
 
-/** Why a program failed: the only two classes that seats agree on. */
-export type StepFailureClass = 'trap' | 'bad-value';
+/** Why a program failed: the classes that seats agree on. */
+export type StepFailureClass = ItemFailureClass;
 
-/** What one call of a program gave. */
+/** What one call of a program gave, and the fuel that it used of its limit. */
 export type Step =
-  | { readonly ok: true; readonly value: Uint8Array }
+  | { readonly ok: true; readonly value: Uint8Array; readonly fuel: bigint }
   | { readonly ok: false; readonly class: StepFailureClass };
 
-export type MappedItem =
-  | { readonly ok: true; readonly valueHash: Uint8Array }
-  | { readonly ok: false; readonly class: StepFailureClass };
+/** What may have become of a place, by number: not run, done, or why it failed. */
+export const placeStates = [
+  'skipped',
+  'ok',
+  'trap',
+  'bad-value',
+  'out-of-fuel',
+  'too-deep',
+] as const;
 
-/** What a subtask came to. @see SubtaskOutcome in node/ports.ts */
+/** What a subtask came to, packed: it may have 2^20 items. @see SubtaskOutcome in node/ports.ts */
 export type Evaluation = {
-  /** Per place; null where an item above the lowest failing one was not run. */
-  readonly items: readonly (MappedItem | null)[];
+  /** One of {@link placeStates} a place; `skipped` above the lowest failing one only. */
+  readonly states: Uint8Array;
+  /** SHA-256 of each item's value, 32 bytes a place; zero where there is none. */
+  readonly hashes: Uint8Array;
   /** SHA-256 of the value behind each -1 of the plan, in order; null when anything failed. */
-  readonly folds: readonly Uint8Array[] | null;
+  readonly folds: Uint8Array | null;
   /** The folded value; null when anything failed. */
   readonly value: Uint8Array | null;
   /** A combine failed and no item did. */
   readonly combineFailed: boolean;
+  /** Fuel of all items up to the lowest failing one: the same for every plan. */
+  readonly mapFuel: bigint;
 };
 
 export type EvaluationSteps = {
@@ -62,14 +74,37 @@ export function isPlan(plan: ArrayLike<number>, itemCount: number): boolean {
  * Combines two values: the empty value is the identity and never reaches the program.
  * @see spec/protocol/execution.md X28
  */
-export function combineValues(
-  combine: EvaluationSteps['combine'],
+export function combineValues<T extends Step>(
+  combine: (a: Uint8Array, b: Uint8Array) => T,
   a: Uint8Array,
   b: Uint8Array,
-): Step {
+): Step | T {
   if (a.length > 0 && b.length > 0) return combine(a, b);
   mark('X28');
-  return { ok: true, value: a.length > 0 ? a : b };
+  return { ok: true, value: a.length > 0 ? a : b, fuel: 0n };
+}
+
+/**
+ * Folds values from left to right on one limit: each combine may use what those before it left.
+ * Its fuel is what all of them used, so that a fold can be broken off and taken up again: with its
+ * value in front of the rest, and with what is left.
+ * @see spec/protocol/execution.md X70
+ */
+export function foldValues<T extends Step>(
+  values: readonly Uint8Array[],
+  limit: bigint,
+  combine: (a: Uint8Array, b: Uint8Array, limit: bigint) => T,
+): Step | T {
+  let folded = new Uint8Array(0);
+  let fuel = 0n;
+  for (const value of values) {
+    mark('X70');
+    const step: Step | T = combineValues((a, b) => combine(a, b, limit - fuel), folded, value);
+    if (!step.ok) return step;
+    folded = step.value as typeof folded;
+    fuel += step.fuel;
+  }
+  return { ok: true, value: folded, fuel };
 }
 
 /**
@@ -79,17 +114,22 @@ export function combineValues(
  * one are still mapped, so that which item is lowest does not depend on the order of the plan.
  * A combine that fails stops the folding only: an item may still fail, and an item's failure
  * outranks it.
- * @see spec/protocol/execution.md X29 to X32
+ * @param fuelItem - The limit of each item: what a failing one is charged.
+ * @see spec/protocol/execution.md X29 to X32, X71, X72
  */
 export function evaluatePlan(
   plan: ArrayLike<number>,
   itemCount: number,
+  fuelItem: bigint,
   { map, combine, sha256 }: EvaluationSteps,
 ): Evaluation {
   assert(isPlan(plan, itemCount), 'a plan maps each place once and folds to one value');
-  const items = new Array<MappedItem | null>(itemCount).fill(null);
-  const folds: Uint8Array[] = [];
+  const states = new Uint8Array(itemCount);
+  const hashes = new Uint8Array(itemCount * digestBytes);
+  const fuels = new BigUint64Array(itemCount);
+  const folds = new Uint8Array((itemCount - 1) * digestBytes);
   const stack: Uint8Array[] = [];
+  let folded = 0;
   let lowestFailed = itemCount;
   let folding = true;
   for (let at = 0; at < plan.length; at++) {
@@ -101,7 +141,7 @@ export function evaluatePlan(
       folding = step.ok;
       if (!step.ok) continue;
       mark('X30');
-      folds.push(sha256(step.value));
+      folds.set(sha256(step.value), folded++ * digestBytes);
       stack.push(step.value);
       continue;
     }
@@ -110,19 +150,31 @@ export function evaluatePlan(
       continue;
     }
     const step = map(entry);
+    states[entry] = placeStates.indexOf(step.ok ? 'ok' : step.class);
+    fuels[entry] = step.ok ? step.fuel : fuelItem;
     if (step.ok) {
       mark('X29');
-      items[entry] = { ok: true, valueHash: sha256(step.value) };
+      hashes.set(sha256(step.value), entry * digestBytes);
       if (folding) stack.push(step.value);
     } else {
-      items[entry] = { ok: false, class: step.class };
       lowestFailed = entry;
       folding = false;
       stack.length = 0;
     }
   }
-  if (folding) return { items, folds, value: stack[0]!, combineFailed: false };
+  const packed = { states, hashes, mapFuel: chargedFuel(fuels, lowestFailed) };
+  if (folding) return { ...packed, folds, value: stack[0]!, combineFailed: false };
   const combineFailed = lowestFailed === itemCount;
   if (combineFailed) mark('X32');
-  return { items, folds: null, value: null, combineFailed };
+  return { ...packed, folds: null, value: null, combineFailed };
+}
+
+/** @see spec/protocol/execution.md X71, X72 */
+function chargedFuel(fuels: BigUint64Array, lowestFailed: number): bigint {
+  let sum = 0n;
+  for (let place = 0; place < Math.min(fuels.length, lowestFailed + 1); place++) {
+    mark(place < lowestFailed ? 'X71' : 'X72');
+    sum += fuels[place]!;
+  }
+  return sum;
 }

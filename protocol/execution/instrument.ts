@@ -3,10 +3,11 @@ import { mark } from '../assert.ts';
 import { utf8 } from '../brand.ts';
 import { depthExport, fuelExport, startExport } from './abi.ts';
 import { type Anatomy, type ImportRule, readAnatomy } from './anatomy.ts';
-import { emitBody, emitGrow, type Scheme } from './emit.ts';
+import { emitBody, type Scheme } from './emit.ts';
 import { planCalls, summarize } from './graph.ts';
 import { engineLimits, type InstrumentLimits, protocolLimits } from './limits.ts';
 import { limit, moduleMagic } from './module.ts';
+import { emitGrow } from './pieces.ts';
 import { Reader } from './reader.ts';
 import { ProgramError, type ProgramRejectionCode } from './rejection.ts';
 import { walkBody } from './walk.ts';
@@ -89,6 +90,8 @@ function rewrite(module: Anatomy, limits: InstrumentLimits): Uint8Array {
     fuelGlobal: module.globals,
     depthGlobal: module.globals + 1,
     growFunction: functions.length,
+    importedFunctions,
+    unrolledBytes: limits.unrolledBytes,
     resultsType: (type) => {
       const known = resultsTypes.get(type) ?? addType(module, added, [], types[type]!.results);
       resultsTypes.set(type, known);
@@ -99,7 +102,7 @@ function rewrite(module: Anatomy, limits: InstrumentLimits): Uint8Array {
   if (grows) {
     mark('X52');
     added.functionTypes.push(addType(module, added, [0x7f], [0x7f]));
-    emitGrow(body, module.pagesMax!, scheme);
+    emitGrow(body, module.pagesMax!, scheme.fuelGlobal, scheme.depthGlobal);
     added.bodies.sized(body.written);
   }
   functions.forEach((type, index) => {

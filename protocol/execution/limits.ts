@@ -34,6 +34,11 @@ export type InstrumentLimits = {
   readonly memoryPages: number;
   /** Depth units of the deepest chain of calls that is not counted when it runs. */
   readonly chainDepth: number;
+  /**
+   * Bytes of the instructions of a small loop that is written out for several rounds at once. It
+   * changes the speed of what is made, and nothing that a program or its host can see.
+   */
+  readonly unrolledBytes: number;
 };
 
 /** The caps of programs. */
@@ -51,6 +56,7 @@ export const protocolLimits: InstrumentLimits = {
   tableChanges: 0,
   memoryPages: memoryPagesMax,
   chainDepth: 50_000,
+  unrolledBytes: 128,
 };
 
 /**

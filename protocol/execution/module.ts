@@ -39,6 +39,8 @@ export type ModuleOutline = {
   readonly memories: readonly MemoryType[];
   readonly exports: readonly ModuleExport[];
   readonly customs: readonly CustomSection[];
+  /** Fuel of what every instance makes anew: memory, tables, globals, exports, segments. */
+  readonly setupFuel: number;
   /** Where the import section lies when it is not empty, and where the start section lies. */
   readonly importOffset: number | null;
   readonly startOffset: number | null;
@@ -57,6 +59,13 @@ const valueTypeLetters: Readonly<Record<number, string>> = {
   112: 'r',
   111: 'r',
 };
+/**
+ * Fuel of a byte of globals, exports, element segments and data, which every instance makes anew;
+ * an engine makes an object of each export and of each function in a table.
+ */
+const setupFuelPerByte: Readonly<Record<number, number>> = { 6: 1, 7: 4, 9: 4, 11: 1 };
+/** Fuel of a page of memory that is there at first: the same as of one that it grows by. */
+const setupFuelPerPage = 2_000;
 export const exportKinds = ['function', 'table', 'memory', 'global'] as const;
 export const moduleMagic = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
 
@@ -87,6 +96,7 @@ export function readModule(bytes: Uint8Array): ModuleOutline {
     memories: [],
     exports: [],
     customs: [],
+    setupFuel: 0,
     importOffset: null,
     startOffset: null,
   };
@@ -109,6 +119,7 @@ export function readModule(bytes: Uint8Array): ModuleOutline {
 }
 
 function readSection(draft: Draft, id: number, section: Reader, offset: number): void {
+  draft.setupFuel += (setupFuelPerByte[id] ?? 0) * (section.end - section.at);
   switch (id) {
     case 1:
       draft.types = section.list(readFunctionType);
@@ -122,10 +133,11 @@ function readSection(draft: Draft, id: number, section: Reader, offset: number):
         limit(offset, `${draft.functions.length} functions`, functionCountMax);
       break;
     case 4:
-      readTables(section, offset);
+      draft.setupFuel += readTables(section, offset);
       break;
     case 5:
       draft.memories = section.list(readMemory);
+      for (const { pagesMin } of draft.memories) draft.setupFuel += setupFuelPerPage * pagesMin;
       break;
     case 7:
       draft.exports = section.list(readExport);
@@ -164,7 +176,8 @@ export function readLimits(reader: Reader): { min: number; max: number | null } 
   return { min: reader.u32(), max: flags === 1 ? reader.u32() : null };
 }
 
-function readTables(reader: Reader, offset: number): void {
+/** The elements that all tables have at first. */
+function readTables(reader: Reader, offset: number): number {
   let elements = 0;
   reader.list((table) => {
     if (readValueType(table) !== 'r') table.malformed('a table holds references');
@@ -172,6 +185,7 @@ function readTables(reader: Reader, offset: number): void {
   });
   if (elements > tableElementCountMax)
     limit(offset, `${elements} table elements`, tableElementCountMax);
+  return elements;
 }
 
 function readMemory(reader: Reader): MemoryType {

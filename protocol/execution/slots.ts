@@ -3,7 +3,7 @@ import { mark } from '../assert.ts';
 import type { Anatomy } from './anatomy.ts';
 import { engineLimits, type InstrumentLimits } from './limits.ts';
 import { limit, readValueType } from './module.ts';
-import { costs, form, makes, pops, pushes, shape, tolerates } from './opcodes.ts';
+import { costs, form, makes, pops, prefixed, pushes, shape, tolerates } from './opcodes.ts';
 import { Reader } from './reader.ts';
 
 /** A place of the body where something is put in or exchanged. */
@@ -22,10 +22,28 @@ export const event = {
   /** A NaN that nobody looks at, and one that has to be made canonical; the value is its shape. */
   nanUnseen: 7,
   nan: 8,
+  /** A small loop begins, in front of its opcode, or ends; the value is its place in `smallLoops`. */
+  loop: 9,
+  loopEnd: 10,
 } as const;
 
 /** Numbers per event in {@link Walk.events}: kind, first byte, byte behind, value. */
 export const eventStride = 4;
+
+/**
+ * A loop that is repeated, takes and leaves no operands, has no loop inside that is repeated, and
+ * that nothing leaves but by its end.
+ */
+export type SmallLoop = {
+  readonly slot: number;
+  /** The slot of an arm that ends a round by going back to the loop; -1 without one. */
+  readonly repeatSlot: number;
+  /** Its instructions, and their events: from behind its own slot to in front of its end. */
+  readonly start: number;
+  readonly end: number;
+  readonly firstEvent: number;
+  readonly endEvent: number;
+};
 
 export const slotKind = { function: 0, loop: 1, arm: 2 } as const;
 
@@ -45,6 +63,7 @@ export type Walk = {
   readonly slotPayers: number[];
   /** Loops are charged each time around, with this many constructs open; 0 for other slots. */
   readonly slotLoops: number[];
+  readonly smallLoops: SmallLoop[];
   /** Direct calls, two numbers each: slot and function. */
   readonly calls: number[];
   /** Types of its indirect calls. */
@@ -63,16 +82,23 @@ export type Walk = {
 };
 
 /** A construct that is open. */
-type Frame = {
+export type Frame = {
   /** Opcode form that opened it; `end` for the function itself. */
   kind: number;
-  /** Slot that was charged before it, and the loop's own. */
+  /** Slot that was charged before it, the loop's own, and that of an `if`. */
   readonly slot: number;
   readonly loopSlot: number;
+  readonly armSlot: number;
+  /** Slot of the `if` inside this loop that is entered just when the loop goes around again. */
+  repeatSlot: number;
   /** The outermost construct that a branch inside it leads to. */
   target: number;
   /** A branch leads back to this loop. */
   repeated: boolean;
+  /** Event of a loop's begin; -1 for other constructs. */
+  readonly begin: number;
+  /** A loop inside it is repeated. */
+  holdsLoop: boolean;
   /** Operands below its own. */
   readonly base: number;
   readonly parameters: number;
@@ -98,8 +124,16 @@ export type State = Mutable<Walk> & {
   readonly nanEvents: number[];
   readonly slotKinds: number[];
   readonly slotFree: boolean[];
+  /** Instructions of each slot that cost nothing. */
+  readonly slotIdle: number[];
+  /** It holds vectors, or may be given some: an operand may take the place of two. */
+  vectors: boolean;
   constructs: number;
 };
+
+/** Instructions of a slot that may cost nothing, and how many of those behind them cost 1. */
+const idleFree = 32;
+const idlePerFuel = 8;
 
 export function enter(module: Anatomy, index: number, limits: InstrumentLimits): State {
   const { start, end } = module.bodies[index - module.importedFunctions]!;
@@ -123,8 +157,12 @@ export function enter(module: Anatomy, index: number, limits: InstrumentLimits):
     kind: form.end,
     slot: 0,
     loopSlot: -1,
+    armSlot: -1,
+    repeatSlot: -1,
     target: 0,
     repeated: false,
+    begin: -1,
+    holdsLoop: false,
     base: 0,
     parameters: 0,
     results: type.results.length,
@@ -141,6 +179,7 @@ export function enter(module: Anatomy, index: number, limits: InstrumentLimits):
     slotCosts: [],
     slotPayers: [],
     slotLoops: [],
+    smallLoops: [],
     calls: [],
     indirect: new Set(),
     references: [],
@@ -163,9 +202,13 @@ export function enter(module: Anatomy, index: number, limits: InstrumentLimits):
     nanEvents: [],
     slotKinds: [],
     slotFree: [],
+    slotIdle: [],
+    vectors: module.vectors || vectors > 0,
     constructs: 0,
   };
   openSlot(state, slotKind.function);
+  // Locals are made anew by each call.
+  state.slotIdle[0]! += locals + vectors;
   return state;
 }
 
@@ -182,6 +225,7 @@ export function openSlot(state: State, kind: number): void {
   state.slotKinds.push(kind);
   state.slotLoops.push(kind === slotKind.loop ? state.frames.length : 0);
   state.slotFree.push(false);
+  state.slotIdle.push(0);
   note(state, event.slot, at, at, slot);
 }
 
@@ -229,13 +273,19 @@ export function pay(state: State, fuel: number): void {
 
 /** Lets each slot be paid where it belongs. */
 export function leave(state: State): Walk {
-  const { slotCosts, slotPayers, slotFree } = state;
+  const { slotCosts, slotPayers, slotFree, slotIdle } = state;
   for (let slot = slotCosts.length - 1; slot >= 0; slot--) {
     const payer = slotPayers[slot]!;
     if (slotFree[slot]!) slotCosts[slot] = 0;
     else if (payer !== slot) {
       slotCosts[payer]! += slotCosts[slot]!;
+      slotIdle[payer]! += slotIdle[slot]!;
       slotCosts[slot] = 0;
+    } else {
+      const least = Math.floor((slotIdle[slot]! - idleFree) / idlePerFuel);
+      if (least <= slotCosts[slot]!) continue;
+      mark('X91');
+      slotCosts[slot] = least;
     }
   }
   for (let slot = 0; slot < slotCosts.length; slot++) {
@@ -243,14 +293,17 @@ export function leave(state: State): Walk {
     if (slotFree[slot]!) slotPayers[slot] = -1;
     else if (payer !== slot) slotPayers[slot] = slotPayers[payer]!;
   }
-  state.frame += state.heightMax;
+  state.frame += state.vectors ? 2 * state.heightMax : state.heightMax;
   return state;
 }
 
 export function plain(state: State, opcode: number): void {
   pop(state, pops[opcode]!, tolerates[opcode]!);
   push(state, pushes[opcode]!);
-  state.slotCosts[state.slot]! += costs[opcode]!;
+  const fuel = costs[opcode]!;
+  if (fuel === 0) state.slotIdle[state.slot]! += 1;
+  else state.slotCosts[state.slot]! += fuel;
+  if (opcode >= prefixed[0xfd]) state.vectors = true;
   const made = makes[opcode]!;
   if (made === shape.none) return;
   const { at } = state.reader;

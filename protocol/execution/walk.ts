@@ -9,6 +9,8 @@ import {
   cutBack,
   enter,
   event,
+  eventStride,
+  type Frame,
   leave,
   note,
   openSlot,
@@ -52,13 +54,13 @@ function ruled(state: State, kind: number, opcode: number, at: number): void {
     case form.block:
     case form.loop:
     case form.if:
-      open(state, kind);
+      open(state, kind, at);
       break;
     case form.else:
       otherwise(state);
       break;
     case form.end:
-      close(state);
+      close(state, at);
       break;
     case form.unreachable:
       trap(state);
@@ -85,7 +87,8 @@ function ruled(state: State, kind: number, opcode: number, at: number): void {
   }
 }
 
-function open(state: State, kind: number): void {
+function open(state: State, kind: number, at: number): void {
+  if (kind === form.block && !state.dead) state.slotIdle[state.slot]! += 1;
   const { reader, frames, limits } = state;
   const [parameters, results] = readBlockType(reader, state.module.types);
   if (frames.length > limits.nesting) {
@@ -103,14 +106,23 @@ function open(state: State, kind: number): void {
     pop(state, parameters, shape.none);
   }
   const { slot, dead, height: base } = state;
+  const begin = kind === form.loop && !dead ? noteLoop(state, at) : -1;
   if (!dead) {
     push(state, parameters);
     if (kind !== form.block) openInside(state, kind);
   }
   const target = frames.length;
   const loopSlot = kind === form.loop && !dead ? state.slot : -1;
-  const frame = { kind, slot, loopSlot, target, repeated: false, base, parameters, results, dead };
-  frames.push((state.top = frame));
+  const armSlot = kind === form.if && !dead ? state.slot : -1;
+  const slots = { slot, loopSlot, armSlot, repeatSlot: -1 };
+  const flags = { repeated: false, holdsLoop: false, dead };
+  frames.push((state.top = { kind, ...slots, target, begin, base, parameters, results, ...flags }));
+}
+
+/** Notes where a loop begins, as one that is not small; returns the event. */
+function noteLoop(state: State, at: number): number {
+  note(state, event.loop, at, at, -1);
+  return state.events.length - eventStride;
 }
 
 /** The slot inside a loop or an `if`: loops are charged as if one construct more were open. */
@@ -138,13 +150,15 @@ function otherwise(state: State): void {
   openSlot(state, slotKind.arm);
 }
 
-function close(state: State): void {
+function close(state: State, at: number): void {
   const { frames } = state;
+  const fallsThrough = !state.dead;
   yieldResults(state);
   const frame = frames.pop()!;
   const outer = frames[frames.length - 1];
   if (outer === undefined) return;
   state.top = outer;
+  outer.holdsLoop ||= frame.holdsLoop || (frame.loopSlot >= 0 && frame.repeated);
   state.dead = frame.dead;
   if (frame.dead) return;
   cutBack(state, frame.base);
@@ -154,12 +168,17 @@ function close(state: State): void {
     if (frame.repeated) {
       mark('X48');
       state.loops = true;
+      const closed = frame.target >= frames.length && frame.parameters + frame.results === 0;
+      if (closed && !frame.holdsLoop) noteSmallLoop(state, frame, at);
     } else {
       mark('X49');
       state.slotPayers[frame.loopSlot] = frame.slot;
       state.slotLoops[frame.loopSlot] = 0;
     }
   }
+  // Nothing leaves this arm but a branch to the loop around it.
+  const again = outer.loopSlot >= 0 && frame.target === frames.length - 1;
+  if (frame.kind === form.if && again && !fallsThrough) outer.repeatSlot = frame.armSlot;
   if (frame.target >= frames.length) {
     // No branch leads out of it: what follows runs as often as what came before.
     mark('X46');
@@ -168,6 +187,19 @@ function close(state: State): void {
     mark('X47');
     openSlot(state, slotKind.arm);
   }
+}
+
+function noteSmallLoop(state: State, frame: Frame, end: number): void {
+  const { events, smallLoops, reader } = state;
+  const place = smallLoops.length;
+  // Behind the loop's begin comes its slot, and then what is inside.
+  const slotEvent = frame.begin + eventStride;
+  events[frame.begin + 3] = place;
+  const start = events[slotEvent + 1]!;
+  const firstEvent = slotEvent + eventStride;
+  const { loopSlot: slot, repeatSlot } = frame;
+  smallLoops.push({ slot, repeatSlot, start, end, firstEvent, endEvent: events.length });
+  note(state, event.loopEnd, reader.at, reader.at, place);
 }
 
 function trap(state: State): void {

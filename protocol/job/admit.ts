@@ -8,13 +8,15 @@ import { accept, ProtocolError, reject, type Verdict } from '../errors.ts';
 import { cidCodec, isCid, listCodec } from '../merkle/cid.ts';
 import {
   costTableVersion,
+  fuelCallMax,
+  fuelFoldMax,
   jobLifeMsMax,
   protocolVersion,
   rewriterVersion,
   waveCountMin,
 } from '../params.ts';
 import { adversarialSeats } from '../sampling/plan.ts';
-import { adversaryDenominator, itemCount, jobCodec, type SignedJob } from './job.ts';
+import { adversaryDenominator, itemCount, type Job, jobCodec, type SignedJob } from './job.ts';
 
 /** What a judge of jobs must know of the network. */
 export type JobRules = {
@@ -34,8 +36,7 @@ export function admitJob(signed: SignedJob, rules: JobRules): Verdict {
   if (job.version !== protocolVersion) return refuse('J4', 'JOB_VERSION');
   if (job.rewriter !== rewriterVersion || job.costTable !== costTableVersion)
     return refuse('J5', 'JOB_METERING_VERSION');
-  if (job.fuelItem + job.fuelCombine + job.fuelFold + job.fuelRender !== 0n)
-    return refuse('J6', 'JOB_FUEL_UNSUPPORTED');
+  if (!fuelInRange(job)) return refuse('J6', 'JOB_FUEL_OUT_OF_RANGE');
   if (job.tier !== 'exact') return refuse('J7', 'JOB_TIER_UNSUPPORTED');
   if (job.spare !== 0) return refuse('J8', 'JOB_SPARE_UNSUPPORTED');
   if (job.subtasks > itemCount(job)) return refuse('J9', 'JOB_MORE_SUBTASKS_THAN_ITEMS');
@@ -48,6 +49,12 @@ export function admitJob(signed: SignedJob, rules: JobRules): Verdict {
     return refuse('J13', 'JOB_SIGNATURE');
   mark('J14');
   return accept;
+}
+
+function fuelInRange({ fuelItem, fuelCombine, fuelFold, fuelRender }: Job): boolean {
+  const calls = [fuelItem, fuelCombine, fuelRender];
+  const fits = (fuel: bigint, most: bigint): boolean => fuel >= 1n && fuel <= most;
+  return calls.every((fuel) => fits(fuel, fuelCallMax)) && fits(fuelFold, fuelFoldMax);
 }
 
 function namesBlob(bytes: Uint8Array): boolean {

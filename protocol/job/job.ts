@@ -15,6 +15,7 @@ import { type Digest, hash } from '../crypto/hash.ts';
 import {
   cidBytes,
   digestBytes,
+  fuelMax,
   heightMax,
   itemCountMax,
   lossExponentMax,
@@ -27,8 +28,6 @@ import {
   timeMsMax,
   waveCountMax,
 } from '../params.ts';
-
-const fuelMax = 2n ** 63n - 1n;
 
 /** How much a submitter wants: only `exact` is delivered so far, the others are refused by name. */
 export const tiers = ['none', 'exact', 'proved', 'rational'] as const;
@@ -66,12 +65,13 @@ const jobShape = struct({
   lossExponent: uint(lossExponentMax, lossExponentMin),
   adversary: oneOf(adversaryWords),
   spare: uint(255),
+  /** Units that an item, a combine, a whole fold and the rendering may use. */
   fuelItem: bigUint(fuelMax),
   fuelCombine: bigUint(fuelMax),
   fuelFold: bigUint(fuelMax),
   fuelRender: bigUint(fuelMax),
   slowItemMs: uint(slowItemMsMax),
-  /** Tokens for one execution of one item. */
+  /** Tokens for a million units of fuel of one execution. */
   fee: bigUint(2n ** 64n - 1n),
   anchorHeight: uint(heightMax),
   anchorHash: fixedBytes(digestBytes),

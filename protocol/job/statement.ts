@@ -21,6 +21,7 @@ import { signedMessage } from '../crypto/signature.ts';
 import {
   cidBytes,
   digestBytes,
+  fuelMax,
   gossipBytesMax,
   inlineValueBytesMax,
   openedItemCount,
@@ -30,13 +31,14 @@ import {
   waveCountMax,
 } from '../params.ts';
 
-/** Why a seat could not run its lane. Local: never part of a result. */
+/** Why a seat could not, or would not, run its lane. Local: never part of a result. */
 export const abstainClasses = [
   'timeout',
   'killed',
   'host-oom',
   'unavailable',
   'inadmissible',
+  'lawless',
 ] as const;
 export type AbstainClass = (typeof abstainClasses)[number];
 
@@ -45,7 +47,8 @@ export const laneClaimShape = struct({
   laneRoot: fixedBytes(digestBytes),
   /** CID of the lane's value; null if any leaf says failed. */
   valueCid: nullable(fixedBytes(cidBytes)),
-  mapFuel: bigUint(2n ** 63n - 1n),
+  /** Fuel of the lane's items, as the job page counts it. */
+  mapFuel: bigUint(fuelMax),
 });
 export type LaneClaim = ShapeOf<typeof laneClaimShape>;
 export const laneClaimCodec: Codec<LaneClaim> = codec('lane claim', 128, laneClaimShape);

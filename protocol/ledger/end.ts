@@ -1,6 +1,7 @@
 /** Follow the open lanes to the end of a block, and end the jobs that are done. */
+import { laneFuel } from '../aggregation/fuel.ts';
 import { type LaneState, slotVotes } from '../aggregation/lane.ts';
-import { abstainedClass, endBlock, laneWork } from '../aggregation/wave.ts';
+import { abstainedClass, endBlock } from '../aggregation/wave.ts';
 import { assert, mark } from '../assert.ts';
 import type { AbstainClass } from '../job/statement.ts';
 import type { LedgerRules } from './chain.ts';
@@ -73,6 +74,7 @@ const abstainReasons: { readonly [K in AbstainClass]: string } = {
   'host-oom': 'PROGRAM_UNRUNNABLE',
   unavailable: 'INPUT_UNAVAILABLE',
   inadmissible: 'PROGRAM_INADMISSIBLE',
+  lawless: 'PROGRAM_LAWLESS',
 };
 
 function endJob(
@@ -111,13 +113,13 @@ function pay(
 ): void {
   mark('L40');
   const work = lanes.flatMap((lane, place) => {
-    const items = laneWork(rulesOfLane(record, rules, place));
+    const fuel = laneFuel(lane, rulesOfLane(record, rules, place));
     const counted = lane.slots.filter((slot) =>
       lane.accepted !== null
         ? slotVotes(slot) && slot.claim === lane.accepted
         : slot.commit !== null && !slot.equivocated,
     );
-    return [...new Set(counted.map(({ seat }) => seat))].map((seat) => ({ seat, items }));
+    return [...new Set(counted.map(({ seat }) => seat))].map((seat) => ({ seat, fuel }));
   });
   const { fee, escrow } = record;
   const { payments, refund } = rules.contracts.settle({ outcome, fee, escrow, work });

@@ -39,8 +39,6 @@ const parametersShape = struct({
   commitWindowMs: durationMs,
   revealWindowMs: durationMs,
   openingWindowMs: durationMs,
-  /** Wall time after which a seat gives up on one item. */
-  itemWallMs: durationMs,
 });
 
 export type NetworkParameters = ShapeOf<typeof parametersShape>;
@@ -56,7 +54,6 @@ export const devParameters: NetworkParameters = {
   commitWindowMs: 4_000,
   revealWindowMs: 3_000,
   openingWindowMs: 2_000,
-  itemWallMs: 10_000,
 };
 
 export const seatShape = struct({

@@ -3,7 +3,7 @@ import { orderStatement } from '../aggregation/order.ts';
 import { mark } from '../assert.ts';
 import { sameBytes } from '../brand.ts';
 import { admitJob, lifeFits } from '../job/admit.ts';
-import { itemCount, jobId, type SignedJob } from '../job/job.ts';
+import { itemCount, type Job, jobId, type SignedJob } from '../job/job.ts';
 import { messageHash, type SignedStatement, statementMessage } from '../job/statement.ts';
 import { openJobCountMax } from '../params.ts';
 import type { LedgerRules } from './chain.ts';
@@ -33,8 +33,7 @@ export function orderJob(
   if (cursor.usedNonce(job.submitter, job.nonce)) return code('L25', 'JOB_REPLAYED');
   const open = cursor.open();
   if (open.length >= openJobCountMax) return code('L26', 'LEDGER_JOBS_FULL');
-  const items = itemCount(job);
-  const escrow = rules.contracts.escrow({ items, fee: job.fee, seats });
+  const escrow = jobEscrow(job, rules);
   const tokens = cursor.tokens(job.submitter);
   if (tokens < escrow) return code('L27', 'JOB_ESCROW');
   mark('L28');
@@ -46,12 +45,13 @@ export function orderJob(
     state: 'ordered',
     reason: 'JOB_AWAITS_DRAW',
     submitter: job.submitter,
-    items,
+    items: itemCount(job),
     subtasks: job.subtasks,
     lossExponent: job.lossExponent,
     adversary: job.adversary,
     slowItemMs: job.slowItemMs,
     waves: job.waves,
+    fuelItem: job.fuelItem,
     fee: job.fee,
     escrow,
     includedHeight: block.height,
@@ -95,6 +95,12 @@ export function orderSeatStatement(
   mark('L32');
   cursor.setLane(statement.job, statement.lane, change.lane);
   return null;
+}
+
+/** Tokens that a network's contracts hold for a job. */
+export function jobEscrow(job: Job, { contracts, genesis }: LedgerRules): bigint {
+  const { fuelItem, fee } = job;
+  return contracts.escrow({ items: itemCount(job), fuelItem, fee, seats: genesis.seats.length });
 }
 
 /** The rules of a lane of a drawn job. */

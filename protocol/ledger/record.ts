@@ -26,6 +26,7 @@ import { laneClaimShape } from '../job/statement.ts';
 import { listRoot } from '../merkle/list.ts';
 import {
   digestBytes,
+  fuelMax,
   heightMax,
   itemCountMax,
   lossExponentMax,
@@ -94,6 +95,8 @@ const recordShape = struct({
   adversary: oneOf(adversaryWords),
   slowItemMs: uint(slowItemMsMax),
   waves: uint(waveCountMax, 1),
+  /** Fuel that an item may use; tokens for a million units of it. */
+  fuelItem: bigUint(fuelMax),
   fee: bigUint(2n ** 64n - 1n),
   escrow: bigUint(tokensMax),
   /** Height h, the view of its parent and of the job's anchor: s follows from them. */
@@ -133,6 +136,7 @@ export function laneRules(
     lanes: plan.lanes,
     items: record.items,
     subtasks: record.subtasks,
+    fuelItem: record.fuelItem,
     drawnMs: plan.drawnMs,
     commitWindowMs: commitWindowMs(
       parameters.commitWindowMs,

@@ -1,5 +1,5 @@
 /** Audit a receipt offline: recompute everything, then say verified, refuted or cannot tell. */
-import type { FailureClass, SubtaskResult } from '../algebra/result.ts';
+import type { FailureClass } from '../algebra/result.ts';
 import { mark } from '../assert.ts';
 import { sameBytes } from '../brand.ts';
 import type { Digest } from '../crypto/hash.ts';
@@ -38,6 +38,7 @@ import { type AuditedLane, checkLane, type LaneReport, laneReport, permutations 
 import { parseReceipt, type Receipt } from './receipt.ts';
 import {
   checkReexecution,
+  type ReexecutedSubtask,
   type ReexecutionTask,
   type ReexecutionWish,
   reexecutionPlan,
@@ -57,6 +58,8 @@ export type FoldWork = {
   readonly parameters: Uint8Array;
   /** Values of the lanes, in lane order. */
   readonly values: readonly Uint8Array[];
+  /** Units that the whole fold, and the rendering, may use. */
+  readonly fuel: { readonly fold: bigint; readonly render: bigint };
 };
 
 /** Why a job has no result: the lowest failing subtask tells, or the fold of a lane. */
@@ -96,7 +99,7 @@ export type FoldOutcome =
 export type AuditOutcome = {
   readonly fold: FoldOutcome;
   /** One a task of the plan, in order; null where this machine could not run it. */
-  readonly reexecution?: readonly (SubtaskResult | null)[];
+  readonly reexecution?: readonly (ReexecutedSubtask | null)[];
 };
 
 /** The end of an audit. */
@@ -253,8 +256,9 @@ function concludeLanes(
   tell('policy', checkPolicy(assurance, trust.policy));
   const failure = failureOf(job, lanes);
   const values = lanes.flatMap(({ value }) => (value === null ? [] : [value]));
-  const work =
-    failure === null ? { program: receipt.program, parameters: job.parameters, values } : null;
+  const fuel = { fold: job.fuelFold, render: job.fuelRender };
+  const { parameters } = job;
+  const work = failure === null ? { program: receipt.program, parameters, values, fuel } : null;
   const reexecution = reexecute === undefined ? null : reexecutionPlan(job, lanes, reexecute);
   return { assurance, lanes: lanes.map(laneReport), work, failure, reexecution };
 }

@@ -170,7 +170,10 @@ export function checkRecord(receipt: Receipt, final: Header): Ruling<ProvedRecor
   if (state !== end || record.reason !== reason)
     return wrong('AUDIT_RECORD', `the record says ${state}, but its lanes say ${end}`);
   mark('V19');
-  const because = `job ${short(id)} is ${state} since height ${ended}, by the final state root`;
+  const fuel = lanes.reduce((sum, { claim }) => sum + claim!.mapFuel, 0n);
+  const because =
+    `job ${short(id)} is ${state} since height ${ended}, by the final state root; ` +
+    `one execution of its items took ${fuel} units of fuel`;
   return holds(because, { id, record, plan, ended });
 }
 

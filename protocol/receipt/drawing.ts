@@ -55,6 +55,7 @@ export function checkJob(
     adversary: job.adversary,
     slowItemMs: job.slowItemMs,
     waves: job.waves,
+    fuelItem: job.fuelItem,
     fee: job.fee,
     escrow: 0n,
     parentView: headerAt(h - 1).view,

@@ -109,7 +109,7 @@ export function checkLane(
       : sameBytes(named, claim.valueCid);
   if (!fits) return wrong('V35', 'AUDIT_VALUE', 'the value is not the one that was accepted');
   mark('V36');
-  return holds(laneFacts(state, leaves.length), { state, claim, leaves, value });
+  return holds(laneFacts(state, claim, leaves.length), { state, claim, leaves, value });
 }
 
 function wrong(line: string, code: string, because: string): Ruling<never> {
@@ -216,11 +216,18 @@ const verdictWords: readonly SlotVerdict[] = [
   'unopened',
 ];
 
-function laneFacts({ slots, waves, accepted, closed }: LaneState, leafCount: number): string {
+function laneFacts(
+  { slots, waves, accepted, closed }: LaneState,
+  { mapFuel }: LaneClaim,
+  leafCount: number,
+): string {
   const groups = verdictWords.flatMap((word) => {
     const seats = slots.filter((slot) => slotVerdict(slot, accepted) === word);
     return seats.length === 0 ? [] : [`${word} ${seats.map(({ seat }) => seat).join(' ')}`];
   });
   const drawings = waves.length === 1 ? 'one wave' : `${waves.length} waves`;
-  return `seats ${groups.join(', ')}; ${drawings}; accepted at height ${closed}; ${leafCount} leaves`;
+  return (
+    `seats ${groups.join(', ')}; ${drawings}; accepted at height ${closed}; ${leafCount} leaves; ` +
+    `fuel ${mapFuel}`
+  );
 }

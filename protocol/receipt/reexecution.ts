@@ -5,6 +5,7 @@ import { sameBytes } from '../brand.ts';
 import { stream } from '../crypto/stream.ts';
 import type { Job } from '../job/job.ts';
 import { laneSubtasks, subtaskItems } from '../job/split.ts';
+import type { LaneClaim } from '../job/statement.ts';
 import { listRoot } from '../merkle/list.ts';
 import { fails, holds, type Ruling, skips } from './finding.ts';
 
@@ -31,12 +32,17 @@ export type ReexecutionTask = {
   readonly cids: readonly Uint8Array[] | null;
   /** What the accepted lane says. */
   readonly expected: SubtaskResult;
+  /** The lane that the subtask is of, and the fuel that it claims for all of its subtasks. */
+  readonly lane: { readonly number: number; readonly subtasks: number; readonly mapFuel: bigint };
 };
+
+/** What a task came to on the reader's machine. */
+export type ReexecutedSubtask = { readonly result: SubtaskResult; readonly mapFuel: bigint };
 
 /** @see spec/protocol/receipt.md V42 to V44 */
 export function reexecutionPlan(
   job: Job,
-  lanes: readonly { readonly leaves: readonly LaneLeaf[] }[],
+  lanes: readonly { readonly leaves: readonly LaneLeaf[]; readonly claim: LaneClaim }[],
   { count, seed, cids }: ReexecutionWish,
 ): Ruling<readonly ReexecutionTask[]> {
   assert(Number.isSafeInteger(count) && count >= 1, 'somebody re-executes at least one subtask');
@@ -52,11 +58,13 @@ export function reexecutionPlan(
       return skips('AUDIT_OTHER_INPUT', "the input that was given is not the job's");
     }
   }
-  const results = new Map<number, SubtaskResult>();
-  for (const [lane, { leaves }] of lanes.entries()) {
+  const told = new Map<number, Pick<ReexecutionTask, 'expected' | 'lane'>>();
+  for (const [number, { leaves, claim }] of lanes.entries()) {
     // A leaf after those of the subtasks tells of the lane's fold.
-    const own = laneSubtasks(subtasks, lanes.length, lane).length;
-    for (const { subtask, result } of leaves.slice(0, own)) results.set(subtask, result);
+    const own = laneSubtasks(subtasks, lanes.length, number).length;
+    const lane = { number, subtasks: own, mapFuel: claim.mapFuel };
+    for (const { subtask, result } of leaves.slice(0, own))
+      told.set(subtask, { expected: result, lane });
   }
   const chosen = chosenSubtasks(subtasks, count, seed);
   mark('V44');
@@ -68,7 +76,7 @@ export function reexecutionPlan(
         subtask,
         ...range,
         cids: generated ? null : cids!.slice(range.first, range.end),
-        expected: results.get(subtask)!,
+        ...told.get(subtask)!,
       };
     }),
   );
@@ -81,23 +89,30 @@ function chosenSubtasks(subtasks: number, count: number, seed: Uint8Array): read
 }
 
 /**
- * Compares outcomes with the leaves.
+ * Compares outcomes with the leaves, and their fuel with that of the lanes.
  * @param outcomes - One a task, in order; null where the reader's machine could not run it.
- * @see spec/protocol/receipt.md V45 to V47
+ * @see spec/protocol/receipt.md V45 to V47, V69
  */
 export function checkReexecution(
   tasks: readonly ReexecutionTask[],
-  outcomes: readonly (SubtaskResult | null)[],
+  outcomes: readonly (ReexecutedSubtask | null)[],
 ): Ruling<true> {
   const differing = tasks.filter((task, at) => {
     const outcome = outcomes[at] ?? null;
-    return outcome !== null && !sameResult(task.expected, outcome);
+    return outcome !== null && !sameResult(task.expected, outcome.result);
   });
   const names = (some: readonly ReexecutionTask[]): string =>
     some.map(({ subtask }) => subtask).join(' ');
   if (differing.length > 0) {
     mark('V45');
     const because = `subtasks ${names(differing)} come to something else when run again`;
+    return fails('AUDIT_REEXECUTION', because);
+  }
+  const bent = tasks.find(({ lane }) => !fuelFits(lane, tasks, outcomes))?.lane;
+  if (bent !== undefined) {
+    mark('V69');
+    const { number, mapFuel } = bent;
+    const because = `lane ${number} took another fuel than ${mapFuel} when run again`;
     return fails('AUDIT_REEXECUTION', because);
   }
   const unrun = tasks.filter((_, at) => (outcomes[at] ?? null) === null);
@@ -110,6 +125,19 @@ export function checkReexecution(
     `subtasks ${names(tasks)} come to the same when run again; folds of lanes were not`,
     true,
   );
+}
+
+/** All of a lane takes what the lane says, and a part of it no more. */
+function fuelFits(
+  lane: ReexecutionTask['lane'],
+  tasks: readonly ReexecutionTask[],
+  outcomes: readonly (ReexecutedSubtask | null)[],
+): boolean {
+  const run = tasks.flatMap((task, at) =>
+    task.lane.number === lane.number ? (outcomes[at] ?? []) : [],
+  );
+  const fuel = run.reduce((sum, { mapFuel }) => sum + mapFuel, 0n);
+  return run.length === lane.subtasks ? fuel === lane.mapFuel : fuel <= lane.mapFuel;
 }
 
 function sameResult(a: SubtaskResult, b: SubtaskResult): boolean {

@@ -2,10 +2,11 @@
 import { mark } from '../assert.ts';
 import { type Hex, hex, sameBytes } from '../brand.ts';
 import { lifeFits } from '../job/admit.ts';
-import { itemCount, type Job, type SignedJob } from '../job/job.ts';
+import type { Job, SignedJob } from '../job/job.ts';
 import type { SignedStatement } from '../job/statement.ts';
 import type { BlockItem } from '../ledger/block.ts';
 import type { ChainState } from '../ledger/chain.ts';
+import { jobEscrow } from '../ledger/items.ts';
 import { StateCursor } from '../ledger/state.ts';
 import { blockItemCountMax, blockJobCountMax } from '../params.ts';
 import type { Pool } from './pool.ts';
@@ -30,10 +31,7 @@ export function jobFault(state: ReplicaState, { job }: SignedJob, own: boolean):
   if (!lifeFits(job.includeByMs, anchorMs)) return 'JOB_LIVES_TOO_LONG';
   // A submitter's own node waits with it for an escrow that is still out.
   if (own) return null;
-  const { contracts, genesis } = state.rules.ledger;
-  const seats = genesis.seats.length;
-  const escrow = contracts.escrow({ items: itemCount(job), fee: job.fee, seats });
-  return cursor.tokens(job.submitter) < escrow ? 'JOB_ESCROW' : null;
+  return cursor.tokens(job.submitter) < jobEscrow(job, state.rules.ledger) ? 'JOB_ESCROW' : null;
 }
 
 /** Chain time of a job's anchor: a recent final block, or one above that is at hand. */

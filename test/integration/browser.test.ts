@@ -28,7 +28,13 @@ import { parseReceipt } from '../../protocol/receipt/receipt.ts';
 import { checkpointOf, devTrust, formatTrust, parseTrust } from '../../protocol/receipt/trust.ts';
 import { type Browser, chromiumPath, startChromium } from '../fixtures/browser/chromium.ts';
 import { auditPage, bundle, bundleVerifier, bundleWorker } from '../fixtures/browser/document.ts';
-import { endless, hostilePrograms, inadmissiblePrograms } from '../fixtures/browser/hostile.ts';
+import {
+  endless,
+  hostilePrograms,
+  inadmissiblePrograms,
+  recursion,
+  tooDeep,
+} from '../fixtures/browser/hostile.ts';
 import { byteChange, flipped, pieceMutants } from '../fixtures/browser/mutants.ts';
 import type { PageFunctions, PageOptions } from '../fixtures/browser/page.ts';
 import { receiptsOf } from '../fixtures/browser/receipts.ts';
@@ -141,11 +147,16 @@ async function auditInPage(
   });
 }
 
-function foldInPage({ program, parameters, values }: FoldWork, script?: string) {
+/** Units of fuel of each fold, and of each render, that is not a job's own. */
+const plenty = 100_000_000n;
+const fuel = { fold: plenty, render: plenty };
+
+function foldInPage({ program, parameters, values, fuel }: FoldWork, script?: string) {
   const question = {
     program: hex(program),
     parameters: hex(parameters),
     values: values.map((value) => hex(value)),
+    fuel: `${fuel.fold}`,
   };
   return page.evaluate(
     ([asked, other]) => (globalThis as unknown as PageFunctions).fold(asked, 20_000, other),
@@ -228,16 +239,24 @@ describe('the page', () => {
   browse('says of a hostile program what a node says', async () => {
     const values = [utf8('left'), utf8('right')];
     for (const [deed, program, expected] of hostilePrograms) {
-      const work = { program, parameters: utf8('{}'), values };
+      const work = { program, parameters: utf8('{}'), values, fuel };
       const [there, here] = [await foldInPage(work), await foldInNode(work)];
       expect(there, deed).toMatchObject(expected);
       expect({ ...there, because: '' }, deed).toEqual({ ...here, because: '' });
     }
   });
 
+  browse('cannot tell of a recursion for which it lacks the stack', async () => {
+    const values = [utf8('left'), utf8('right')];
+    const work = { program: recursion, parameters: utf8('{}'), values, fuel };
+    expect(await foldInNode(work)).toEqual(tooDeep);
+    const there = await foldInPage(work);
+    expect([tooDeep, { kind: 'not-run', because: expect.any(String) }]).toContainEqual(there);
+  });
+
   browse('does not start a program that no seat would admit', async () => {
     for (const [deed, program] of inadmissiblePrograms) {
-      const work = { program, parameters: utf8(''), values: [utf8('a'), utf8('b')] };
+      const work = { program, parameters: utf8(''), values: [utf8('a'), utf8('b')], fuel };
       const outcome = await foldInPage(work);
       expect(outcome, deed).toMatchObject({ kind: 'not-run' });
       expect((outcome as { because: string }).because, deed).toContain('was not admitted');
@@ -245,7 +264,7 @@ describe('the page', () => {
   });
 
   browse('believes nothing that a worker can say out of turn', async () => {
-    const work = { program: new Uint8Array(1), parameters: utf8(''), values: [utf8('a')] };
+    const work = { program: new Uint8Array(1), parameters: utf8(''), values: [utf8('a')], fuel };
     const told = async (script: string): Promise<unknown> => foldInPage(work, script);
     const says = (answer: string) => told(`onmessage = () => postMessage(${answer});`);
     const nonsense = { kind: 'not-run', because: 'the worker spoke nonsense' };

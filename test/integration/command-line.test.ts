@@ -71,6 +71,7 @@ describe('run', () => {
       const { data } = document;
       const file = join(counted.directory, `primes-${data.job.slice(0, 8)}.receipt`);
       const count = expect.any(Number);
+      const units = expect.stringMatching(/^[1-9][0-9]*$/);
       expect(data).toEqual({
         job: expect.stringMatching(/^[0-9a-f]{64}$/),
         state: 'settled',
@@ -87,6 +88,15 @@ describe('run', () => {
           validators: [count, count],
         },
         work: { items: 2, subtasks: 2, lanes: 2, executions: count, seats: expect.any(Array) },
+        fuel: {
+          limits: { item: units, combine: units, fold: units, render: units },
+          measured: expect.objectContaining({ items: 2, most: units, failed: [], unrun: null }),
+          mapFuel: units,
+          paid: units,
+          fee: '1',
+          escrow: units,
+        },
+        failure: null,
         receipt: { file, bytes: readFileSync(file).length },
         heights: { included: count, drawn: data.heights.included + 1, settled: count },
         timings: {

@@ -58,7 +58,7 @@ const shown = ({ err, out }: Ended): string => `${err}\n${Buffer.from(out).toStr
 
 describe('the page', () => {
   test('has its commands and files', () => {
-    expect(steps.length).toBe(hasClang() ? 15 : 11);
+    expect(steps.length).toBe(hasClang() ? 19 : 14);
     expect(steps.filter(({ exitCode }) => exitCode === 4)).toHaveLength(1);
     expect(events.filter((event) => 'file' in event).length).toBeGreaterThanOrEqual(10);
   });
@@ -83,5 +83,7 @@ describe('the page', () => {
     );
     expect(passed).toMatch(/^no counterexample found/m);
     expect(passed).not.toContain('REFUTED');
+    expect(of('program bench')).toMatch(/^fuel +\d/m);
+    expect(of('anwansi quote')).toMatch(/^an item +\d.* units of fuel/m);
   });
 });

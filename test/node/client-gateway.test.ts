@@ -245,7 +245,11 @@ describe('commands', () => {
     expect([result.exitCode, JSON.parse(result.out).to], result.err).toEqual([0, 18]);
     expect(result.err, 'whose trust it was').toContain('trust file of the node itself');
     const own = await words(`job result ${job} --trust dev --out words.json --json`);
-    expect(own.document.data).toMatchObject({ job, result: { file: join(scratch, 'words.json') } });
+    const written = { file: join(scratch, 'words.json') };
+    const paid = expect.stringMatching(/^\d+$/);
+    expect(own.document.data).toMatchObject({
+      ...{ job, result: written, fuel: { mapFuel: expect.stringMatching(/^[1-9]\d*$/), paid } },
+    });
     expect(own.err).not.toContain('of the node itself');
     const receipt = await words(`job receipt ${job} --out job.receipt`);
     expect(receipt.exitCode, receipt.err).toBe(0);

@@ -232,7 +232,7 @@ describe('rows', () => {
       /^no commit of it was ordered before commits closed at height \d+; not paid/,
     );
     expect(told.get('counted')).toMatch(
-      /^its answer is the one that the lane accepted at height \d+; (paid for \d+ items|not paid: the job offers no fee)$/,
+      /^its answer is the one that the lane accepted at height \d+; (paid for \d+ units of fuel|not paid: the job offers no fee)$/,
     );
     expect(told.get('equivocated')).toContain('it committed to two answers');
     for (const { state, why, paid, seat } of rows) {

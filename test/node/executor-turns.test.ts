@@ -11,6 +11,7 @@ import {
   type ExecutorOptions,
   type SliceEvent,
 } from '../../node/executor/pool.ts';
+import { fuelCallMax } from '../../protocol/params.ts';
 import { op, program } from '../fixtures/programs/assemble.ts';
 import { leftPlan } from '../fixtures/programs/plan.ts';
 
@@ -46,13 +47,21 @@ async function pool(options: Partial<ExecutorOptions> = {}): Promise<ChildPool> 
   return opened;
 }
 
-type Wishes = { turn: string; signal?: AbortSignal; items?: number; itemWallMs?: number };
+type Wishes = {
+  turn: string;
+  signal?: AbortSignal;
+  items?: number;
+  fuel?: { item: bigint; combine: bigint };
+};
+
+/** As much as there is: nothing that is endless ends by it here. */
+const plenty = { item: fuelCallMax, combine: fuelCallMax };
 
 function run(executor: ChildPool, programPath: string, wishes: Wishes) {
-  const { turn, signal = never, items = 1, itemWallMs = 60_000 } = wishes;
+  const { turn, signal = never, items = 1, fuel = plenty } = wishes;
   const source = { kind: 'file', path: item } as const;
   const run = {
-    ...{ programPath, parameters: new Uint8Array(0), plan: leftPlan(items), itemWallMs, turn },
+    ...{ programPath, parameters: new Uint8Array(0), plan: leftPlan(items), fuel, turn },
     items: Array.from({ length: items }, () => source),
   };
   return executor.runSubtask(run, signal);
@@ -68,7 +77,8 @@ const until = async (holds: () => boolean): Promise<void> => {
 
 describe('turns', () => {
   test('a short task ends beside a thousand endless ones of another job', async () => {
-    const executor = await pool();
+    // Long enough for a child that begins with a program it does not know.
+    const executor = await pool({ sliceMs: 200 });
     const stop = new AbortController();
     const hostile = Array.from({ length: 1_000 }, () =>
       run(executor, endless, { turn: 'hostile', signal: stop.signal }),
@@ -108,15 +118,18 @@ describe('turns', () => {
   });
 
   test('time that passes while a task is halted is not held against it', async () => {
-    const executor = await pool({ sliceMs: 1_000_000 });
-    const guarded = run(executor, endless, { turn: 'guarded', itemWallMs: 150 });
+    const executor = await pool({ sliceMs: 1_000_000, guard: () => 150 });
+    const guarded = run(executor, endless, { turn: 'guarded' });
     expect(await guarded).toMatchObject({ class: 'timeout' });
-    const shared = await pool({ sliceMs: 15 });
+    // The rivals may have all the time there is: their fuel is another.
+    const guard = (most: bigint) => (most === fuelCallMax ? 60_000 : 150);
+    const shared = await pool({ sliceMs: 15, guard });
     const stop = new AbortController();
     const rivals = ['x', 'y', 'z'].map((turn) =>
       run(shared, endless, { turn, signal: stop.signal }),
     );
-    const timed = run(shared, endless, { turn: 'timed', itemWallMs: 150 });
+    const less = { item: fuelCallMax - 1n, combine: 1n };
+    const timed = run(shared, endless, { turn: 'timed', fuel: less });
     expect(await timed, 'it ends, although no slice is as long').toMatchObject({
       class: 'timeout',
     });

@@ -9,10 +9,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ChildPool, createExecutor } from '../../node/executor/pool.ts';
-import { childCommand, probeHardening } from '../../node/executor/recipe.ts';
+import { childCommand, childFiles, probeHardening } from '../../node/executor/recipe.ts';
 import { placeStates } from '../../node/executor/task.ts';
 import type { SubtaskOutcome } from '../../node/ports.ts';
 import { sha256 } from '../../protocol/crypto/hash.ts';
+import { fuelCallMax } from '../../protocol/params.ts';
 import { i32, i64, op, program } from '../fixtures/programs/assemble.ts';
 import { leftPlan } from '../fixtures/programs/plan.ts';
 
@@ -38,17 +39,19 @@ function file(bytes: Uint8Array): string {
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-type Wishes = { pool?: ChildPool; signal?: AbortSignal; itemWallMs?: number; plan?: number[] };
+type Wishes = { pool?: ChildPool; signal?: AbortSignal; fuel?: bigint; plan?: number[] };
+
+const plenty = 10_000_000n;
 
 function run(programBytes: Uint8Array, items: string[], wishes: Wishes = {}) {
-  const { pool = executor, signal = never, itemWallMs = 10_000, plan } = wishes;
+  const { pool = executor, signal = never, fuel = plenty, plan } = wishes;
   return pool.runSubtask(
     {
       programPath: file(programBytes),
       parameters,
       items: items.map((item) => ({ kind: 'file', path: file(bytes(item)) })),
       plan: plan ?? leftPlan(items.length),
-      itemWallMs,
+      fuel: { item: fuel, combine: fuel },
     },
     signal,
   );
@@ -75,78 +78,16 @@ async function expectHealthy(pool = executor): Promise<void> {
     folds: hashed('one', 'one'),
     value: bytes('one'),
     combineFailed: false,
+    mapFuel: expect.any(BigInt),
+    spent: {
+      itemMax: expect.any(BigInt),
+      combineMax: expect.any(BigInt),
+      combineSum: expect.any(BigInt),
+      memoryBytesMax: 65_536,
+    },
     slowestItemMs: expect.any(Number),
   });
 }
-
-describe('hostile programs', () => {
-  const loop = [...op.loopForever, ...op.unreachable];
-  const growForever = [0x03, 0x40, ...op.i32(1), ...op.grow, ...op.drop, 0x0c, 0, 0x0b];
-  const deep = [...[0, 1, 2, 3].flatMap(op.get), ...op.call(2)];
-  const start = program({}, [{ name: null, params: [], results: [], body: op.loopForever }], {
-    raw: [{ id: 8, content: [4] }],
-  });
-  const imports = program({}, [], { raw: [{ id: 2, content: [1, 1, 0x61, 1, 0x62, 0, 0] }] });
-  const failedItem = (failure: string) => ({
-    kind: 'done',
-    states: Uint8Array.of(failure === 'trap' ? 2 : 3),
-    hashes: new Uint8Array(32),
-    folds: null,
-    value: null,
-    combineFailed: false,
-  });
-  const local = (failure: string, reason: RegExp = /./) => ({
-    kind: 'local',
-    class: failure,
-    reason: expect.stringMatching(reason),
-  });
-  const map = (body: readonly number[]) => program({ anw_map: body });
-  const bodiless = program({}, [], { exportsMemory: false });
-
-  test.each<[string, Uint8Array, object]>([
-    ['a trap', map(op.unreachable), failedItem('trap')],
-    ['a trap in the allocator', program({ anw_alloc: op.unreachable }), failedItem('trap')],
-    ['an endless loop', map(loop), local('timeout')],
-    ['endless growing', map([...growForever, ...op.unreachable]), local('timeout')],
-    ['an endless start function', start, local('timeout')],
-    ['a garbage pointer', map(op.i64(0x7000_0000_0000_0001n)), failedItem('bad-value')],
-    ['a result of 1 GB', map(op.i64(1_000_000_000n)), failedItem('bad-value')],
-    ['a garbage allocation', program({ anw_alloc: op.i32(-8) }), failedItem('bad-value')],
-    ['deep recursion', map(deep), local('host-oom', /stack/)],
-    ['no memory', bodiless, local('killed', /not admitted/)],
-    ['an import', imports, local('killed', /not admitted/)],
-    ['no program at all', bytes('#!/bin/sh'), local('killed', /not admitted/)],
-  ])('%s', async (_, hostile, expected) => {
-    expect(await run(hostile, ['item'], { itemWallMs: 400 })).toMatchObject(expected);
-    await expectHealthy();
-  });
-
-  test('an endless combine', async () => {
-    const outcome = await run(program({ anw_combine: loop }), ['a', 'b'], { itemWallMs: 400 });
-    expect(outcome).toMatchObject(local('timeout'));
-    await expectHealthy();
-  });
-
-  test('a child that is killed', async () => {
-    const outcome = run(map(loop), ['item'], { itemWallMs: 30_000 });
-    const [pid] = executor.pids();
-    process.kill(pid!, 'SIGKILL');
-    expect(await outcome).toMatchObject(local('killed', /SIGKILL/));
-    await expectHealthy();
-    expect(executor.pids()).not.toContain(pid);
-  });
-
-  test('items that nobody has', async () => {
-    const path = join(directory, 'missing');
-    const items = [{ kind: 'file', path } as const];
-    const outcome = await executor.runSubtask(
-      { programPath: file(program()), parameters, items, plan: [0], itemWallMs: 10_000 },
-      never,
-    );
-    expect(outcome).toMatchObject(local('killed', /cannot read/));
-    await expectHealthy();
-  });
-});
 
 describe('subtasks', () => {
   const kinds = (outcome: SubtaskOutcome): string[] => {
@@ -184,15 +125,21 @@ describe('subtasks', () => {
     const programPath = file(generator);
     const items = [2, 1, 0].map((index) => ({ kind: 'generated', index }) as const);
     const outcome = await executor.runSubtask(
-      { programPath, parameters, items, plan: leftPlan(3), itemWallMs: 10_000 },
+      {
+        programPath,
+        parameters,
+        items,
+        plan: leftPlan(3),
+        fuel: { item: plenty, combine: plenty },
+      },
       never,
     );
     expect(outcome).toMatchObject({ hashes: hashed('{}', '{', ''), value: bytes('{}') });
-    expect(await executor.count(programPath, parameters, 10_000, never)).toMatchObject({
+    expect(await executor.count(programPath, parameters, never)).toMatchObject({
       kind: 'ok',
       value: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 3),
     });
-    expect(await executor.count(file(program()), parameters, 10_000, never)).toMatchObject({
+    expect(await executor.count(file(program()), parameters, never)).toMatchObject({
       kind: 'failed',
       class: 'bad-value',
     });
@@ -202,11 +149,11 @@ describe('subtasks', () => {
 describe('single calls', () => {
   test('a fold passes over empty values; a render without one gives the value back', async () => {
     const values = ['', 'left', '', 'right'].map(bytes);
-    const folded = await executor.fold(file(program()), values, 10_000, never);
+    const folded = await executor.fold(file(program()), values, plenty, never);
     expect(folded).toMatchObject({ kind: 'ok', value: bytes('left') });
-    const nothing = await executor.fold(file(program()), [], 10_000, never);
+    const nothing = await executor.fold(file(program()), [], plenty, never);
     expect(nothing).toMatchObject({ kind: 'ok', value: bytes('') });
-    const rendered = await executor.render(file(program()), parameters, values[1]!, 10_000, never);
+    const rendered = await executor.render(file(program()), parameters, values[1]!, plenty, never);
     expect(rendered).toMatchObject({
       kind: 'ok',
       value: bytes('left'),
@@ -214,7 +161,44 @@ describe('single calls', () => {
     });
   });
 
-  test('failures and guards hold for them too', async () => {
+  test('a fold that is taken up again costs what it costs at once', async () => {
+    const path = file(program());
+    const values = ['a', 'b', 'c', 'd'].map(bytes);
+    const all = await executor.fold(path, values, plenty, never);
+    const first = await executor.fold(path, values.slice(0, 2), plenty, never);
+    if (all.kind !== 'ok' || first.kind !== 'ok') throw new Error('it did not fold');
+    const rest = [first.value, ...values.slice(2)];
+    const then = (fuel: bigint) => executor.fold(path, rest, fuel, never);
+    expect(await then(all.fuel - first.fuel)).toMatchObject({
+      ...{ kind: 'ok', value: all.value, fuel: all.fuel - first.fuel },
+    });
+    expect(await then(all.fuel - first.fuel - 1n)).toMatchObject({ class: 'out-of-fuel' });
+  });
+
+  test('a program makes a value by chance, and checks one', async () => {
+    const value = [...op.get(0), 0xad, ...op.i64(32n), 0x86, ...op.i64(4n), 0x84];
+    const params = [i32, i32, i32, i32, i32, i32, i32];
+    const path = file(
+      program({}, [
+        { name: 'anw_sample', params: [i32], results: [i64], body: value },
+        { name: 'anw_check', params, results: [i32], body: [0x20, 3, 0x20, 5, 0x46] },
+      ]),
+    );
+    const seed = Uint8Array.from({ length: 32 }, (_, at) => at);
+    expect(await executor.sample(path, seed, never)).toMatchObject({
+      ...{ kind: 'ok', value: Uint8Array.of(0, 1, 2, 3) },
+    });
+    const item = { kind: 'file', path: file(bytes('four')) } as const;
+    const asked = (value: string) =>
+      executor.check(path, { parameters, item, value: bytes(value), seed }, never);
+    expect(await asked('true')).toMatchObject({ kind: 'ok', value: Uint8Array.of(1) });
+    expect(await asked('false')).toMatchObject({ kind: 'ok', value: Uint8Array.of(0) });
+    expect(await executor.sample(file(program()), seed, never)).toMatchObject({
+      ...{ kind: 'failed', class: 'bad-value' },
+    });
+  });
+
+  test('failures and limits hold for them too', async () => {
     const traps = program({ anw_combine: op.unreachable }, [
       {
         name: 'anw_render',
@@ -225,12 +209,16 @@ describe('single calls', () => {
     ]);
     const path = file(traps);
     const two = [bytes('a'), bytes('b')];
-    expect(await executor.fold(path, two, 10_000, never)).toMatchObject({ class: 'trap' });
+    expect(await executor.fold(path, two, plenty, never)).toMatchObject({ class: 'trap' });
     const stuck = file(program({ anw_combine: [...op.loopForever, ...op.unreachable] }));
-    expect(await executor.fold(stuck, two, 200, never)).toMatchObject({ class: 'timeout' });
-    expect(await executor.render(path, parameters, two[0]!, 300, never)).toMatchObject({
-      kind: 'local',
-      class: 'timeout',
+    const spent = { kind: 'failed', class: 'out-of-fuel', fuel: plenty };
+    expect(await executor.fold(stuck, two, plenty, never)).toMatchObject(spent);
+    expect(await executor.render(path, parameters, two[0]!, plenty, never)).toMatchObject(spent);
+    const count = { name: 'anw_count', params: [i32, i32], results: [i64], body: op.i64(1n) };
+    const item = { ...count, name: 'anw_item', params: [i32, i32, i64], body: op.i64(0n) };
+    const counts = file(program({}, [count, item]));
+    expect(await executor.count(counts, parameters, never, 100n)).toMatchObject({
+      ...{ kind: 'failed', class: 'out-of-fuel', fuel: 100n },
     });
     await expectHealthy();
   });
@@ -255,7 +243,7 @@ describe('the pool', () => {
   test('cancels waiting work at once and running work by killing', async () => {
     const running = new AbortController();
     const waiting = new AbortController();
-    const first = run(loops, ['a'], { signal: running.signal, itemWallMs: 60_000 });
+    const first = run(loops, ['a'], { signal: running.signal, fuel: fuelCallMax });
     const second = run(program(), ['b'], { signal: waiting.signal });
     const [pid] = executor.pids();
     waiting.abort();
@@ -296,8 +284,8 @@ describe('the pool', () => {
     const pids = pool.pids();
     expect(pids.length).toBeGreaterThan(0);
     expect(pids.every(runs)).toBe(true);
-    const busy = run(loops, ['a'], { pool, itemWallMs: 60_000 });
-    const more = [1, 2, 3].map(() => run(loops, ['a'], { pool, itemWallMs: 60_000 }));
+    const busy = run(loops, ['a'], { pool, fuel: fuelCallMax });
+    const more = [1, 2, 3].map(() => run(loops, ['a'], { pool, fuel: fuelCallMax }));
     await pool.close();
     for (const outcome of await Promise.all([busy, ...more]))
       expect(outcome).toMatchObject({ kind: 'local', class: 'killed' });
@@ -335,6 +323,22 @@ describe('the sandbox', () => {
     child.kill('SIGKILL');
     return answers;
   }
+
+  test('may read each file that it imports, and no other of ours', () => {
+    const found = new Set<string>();
+    const visit = (path: string): void => {
+      if (found.has(path)) return;
+      found.add(path);
+      const text = readFileSync(path, 'utf8').replace(/^import type [\s\S]*?;$/gm, '');
+      for (const [, imported] of text.matchAll(/\bfrom '([^']+)'/g)) {
+        if (imported!.startsWith('node:')) continue;
+        expect(imported, `${path} needs no package`).toMatch(/^\.\.?\//);
+        visit(join(path, '..', imported!));
+      }
+    };
+    visit(childFiles[0]!);
+    expect([...childFiles].sort()).toEqual([...found].sort());
+  });
 
   test('may read what is handed over and nothing else', async () => {
     writeFileSync(join(directory, 'inside'), 'x');

@@ -34,6 +34,8 @@ describe.each([
   ['nqueens', '{"size":7}', null],
   ['mean', '{"column":3,"digits":2,"bucket":500}', temperatures],
   ['montecarlo', '{"points":3000000,"seed":4}', null],
+  ['matmul', '{"rows":2,"columns":2}', '1,3,5,6\n2,4,7,8\n-3,2305843009213693950,0,-1\na,b,c,d\n'],
+  ['topwords', '{"top":3}', 'one two two\nthree three three\nOne\n'],
 ] as const)('%s', (name, parameters, input) => {
   test('passes its own check', async () => {
     const words = ['program', 'check', name, '--params', parameters, '--seed', '1', '--json'];

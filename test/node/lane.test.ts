@@ -33,6 +33,7 @@ const read = (value: Uint8Array): number => Number(new DataView(value.buffer).ge
 const add = (a: Uint8Array, b: Uint8Array): Step => ({
   ok: true,
   value: uint64(read(a) + read(b)),
+  fuel: 5n,
 });
 const padded = (value: Uint8Array, bytes: number): Uint8Array => {
   const long = new Uint8Array(bytes);
@@ -41,41 +42,55 @@ const padded = (value: Uint8Array, bytes: number): Uint8Array => {
 };
 
 /** Adds the indices of generated items, in this process. */
-function adder(wishes: { valueBytes?: number; failsFold?: number } = {}) {
-  const { valueBytes = 8, failsFold = -1 } = wishes;
-  const seen = { folds: [] as number[][], turns: new Set<string | undefined>() };
+function adder(wishes: { valueBytes?: number; failsFold?: number; failsItem?: number } = {}) {
+  const { valueBytes = 8, failsFold = -1, failsItem = -1 } = wishes;
+  const seen = {
+    folds: [] as number[][],
+    foldFuel: [] as bigint[],
+    limits: new Set<string>(),
+    turns: new Set<string | undefined>(),
+  };
   const executor: Partial<Executor> = {
-    runSubtask: async ({ items, plan, turn }: SubtaskRun) => {
+    runSubtask: async ({ items, plan, fuel, turn }: SubtaskRun) => {
       seen.turns.add(turn);
-      const { items: mapped, ...rest } = evaluatePlan(plan, items.length, {
+      seen.limits.add(`${fuel.item} ${fuel.combine}`);
+      const { value, ...rest } = evaluatePlan(plan, items.length, fuel.item, {
         map: (place) => {
           const item = items[place]!;
-          return { ok: true, value: uint64(item.kind === 'generated' ? item.index : 1) };
+          const number = item.kind === 'generated' ? item.index : 1;
+          if (number === failsItem) return { ok: false, class: 'out-of-fuel' };
+          return { ok: true, value: uint64(number), fuel: BigInt(number) };
         },
         combine: add,
         sha256,
       });
-      const hashes = Buffer.concat(mapped.map((each) => (each?.ok ? each.valueHash : uint64(0))));
-      const folds = Buffer.concat(rest.folds!);
-      const value = padded(rest.value!, valueBytes);
       return {
-        ...{ kind: 'done', states: new Uint8Array(items.length).fill(1), slowestItemMs: 1 },
-        ...{ hashes, folds, value, combineFailed: false },
+        ...{ kind: 'done', slowestItemMs: 1, ...rest },
+        value: value === null ? null : padded(value, valueBytes),
+        spent: { itemMax: 0n, combineMax: 0n, combineSum: 0n, memoryBytesMax: 0 },
       };
     },
-    fold: async (_path, values, _wallMs, _signal, turn) => {
+    fold: async (_path, values, fuel, _signal, turn) => {
       seen.turns.add(turn);
       seen.folds.push(values.map(({ length }) => length));
-      if (seen.folds.length - 1 === failsFold) return { kind: 'failed', class: 'trap', reason: '' };
+      seen.foldFuel.push(fuel);
+      const used = 5n * BigInt(values.length - 1);
+      if (seen.folds.length - 1 === failsFold || used > fuel)
+        return { kind: 'failed', class: 'out-of-fuel', reason: '', fuel };
       const sum = values.reduce((total, value) => total + read(value), 0);
-      return { kind: 'ok', value: padded(uint64(sum), valueBytes), wallMs: 1 };
+      return { kind: 'ok', value: padded(uint64(sum), valueBytes), wallMs: 1, fuel: used };
     },
   };
   return { executor: executor as Executor, seen };
 }
 
-function dutyOf(input: object, subtasks: number): Duty {
-  const job = { program: programCid, parameters: new Uint8Array(0), subtasks, input };
+const limits = { fuelItem: 100_000n, fuelCombine: 70n, fuelFold: 1_000_000n };
+
+function dutyOf(input: object, subtasks: number, fuel: Partial<typeof limits> = {}): Duty {
+  const job = {
+    ...{ program: programCid, parameters: new Uint8Array(0), subtasks, input },
+    ...{ ...limits, ...fuel },
+  };
   return {
     ...{ key: 'k', job: hash('dev', 'job'), lane: 0, lanes: 1, wave: 0, seat: 0 },
     ...{ beacon: hash('dev', 'beacon'), drawId: hash('dev', 'draw'), saltKey: hash('dev', 'salt') },
@@ -85,7 +100,7 @@ function dutyOf(input: object, subtasks: number): Duty {
 
 function partsOf(executor: Executor, fetch: LaneParts['fetch'] = async () => {}): LaneParts {
   const told = { progress: () => undefined, keep: () => undefined, lie: false };
-  return { blobs, executor, fetch, itemWallMs: 1_000, ...told };
+  return { blobs, executor, fetch, ...told };
 }
 
 const leavesOf = (items: number, subtasks: number): LaneLeaf[] =>
@@ -108,6 +123,15 @@ describe('a lane', () => {
     expect(outcome.claim.laneRoot).toEqual(laneRoot(leavesOf(2_000, 1_000)));
     expect(Math.max(...seen.folds.map(({ length }) => length))).toBeLessThanOrEqual(256);
     expect(seen.folds.length).toBeGreaterThan(3);
+    // Two a subtask, and one less in each fold than it has values.
+    expect(outcome.claim.mapFuel).toBe(BigInt((1_999 * 2_000) / 2));
+    expect([...seen.limits]).toEqual(['100000 70']);
+    expect(seen.foldFuel[0]).toBe(limits.fuelFold);
+    let left = limits.fuelFold;
+    for (const [at, lengths] of seen.folds.entries()) {
+      expect(seen.foldFuel[at]).toBe(left);
+      left -= 5n * BigInt(lengths.length - 1);
+    }
     expect([...seen.turns]).toEqual([Buffer.from(hash('dev', 'job')).toString('hex')]);
     const { transcript, workRoot } = outcome;
     const sizes = transcript.works.map(({ subtask }) => ({
@@ -141,6 +165,51 @@ describe('a lane', () => {
       },
     });
   });
+
+  test('has fuel for its whole fold, however often it is broken off, and not a unit less', async () => {
+    const { executor } = adder();
+    const claimOf = async (fuelFold: bigint) => {
+      const duty = dutyOf({ kind: 'generated', items: 1_000 }, 1_000, { fuelFold });
+      const outcome = await runLane(duty, partsOf(executor), never);
+      return outcome.kind === 'done' ? outcome.claim : null;
+    };
+    const whole = 5n * 999n;
+    expect(await claimOf(whole)).toMatchObject({
+      laneRoot: laneRoot(leavesOf(1_000, 1_000)),
+      mapFuel: BigInt((999 * 1_000) / 2),
+    });
+    expect(await claimOf(whole - 1n)).toMatchObject({
+      laneRoot: laneRoot([...leavesOf(1_000, 1_000), laneFoldFailure(1)]),
+      valueCid: null,
+    });
+  });
+
+  test('charges what failed with its limit, in each of its subtasks', async () => {
+    const { executor } = adder({ failsItem: 7 });
+    const duty = dutyOf({ kind: 'generated', items: 20 }, 2);
+    const outcome = await runLane(duty, partsOf(executor), never);
+    const below = (0 + 1 + 2 + 3 + 4 + 5 + 6) as number;
+    const second = ((10 + 19) * 10) / 2;
+    expect(outcome).toMatchObject({
+      claim: { valueCid: null, mapFuel: BigInt(below + second) + limits.fuelItem },
+    });
+  });
+
+  test.each(['host-oom', 'inadmissible', 'killed', 'timeout'] as const)(
+    'that a machine cannot run (%s) is abstained from, and nothing is told of it',
+    async (failure) => {
+      const { executor } = adder();
+      const local = { kind: 'local', class: failure, reason: 'x' } as const;
+      const duty = dutyOf({ kind: 'generated', items: 20 }, 2);
+      const unable = { ...executor, runSubtask: async () => local };
+      expect(await runLane(duty, partsOf(unable), never)).toEqual({
+        kind: 'local',
+        class: failure,
+      });
+      const late = { ...executor, fold: async () => local };
+      expect(await runLane(duty, partsOf(late), never)).toEqual({ kind: 'local', class: failure });
+    },
+  );
 
   test('fetches a few items at a time, and none after one that nobody has', async () => {
     const items = await Promise.all(

@@ -145,7 +145,7 @@ test('final blocks get one line a slot; silence is told with who is missing, and
   try {
     const { log, read } = recording('info');
     const heard = new Set([0, 1, 2]);
-    const { node, finals } = watched(heard);
+    const { node, finals, tell } = watched(heard);
     const stop = report({
       log,
       node,
@@ -177,6 +177,11 @@ test('final blocks get one line a slot; silence is told with who is missing, and
         .slice(-2)
         .map(({ msg }) => msg),
     ).toEqual(['blocks are final again', 'final']);
+    const law = { kind: 'law', program: 'bafprogram', report: 'bafreport' } as const;
+    tell({ ...law, verdict: 'refuted', text: 'refuted: order (LAW_ORDER)' });
+    tell({ ...law, verdict: 'not-checked', report: null, text: 'nobody has it' });
+    const said = { module: 'laws', program: 'bafprogram', report: 'bafreport' };
+    expect(read().at(-1), 'what is no news is not told').toMatchObject({ ...said, level: 'warn' });
     const count = read().length;
     stop();
     finals(14);

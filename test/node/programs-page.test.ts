@@ -7,11 +7,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
-import { engine, validateModule } from '../../node/executor/engine.ts';
+import { validateModule } from '../../node/executor/engine.ts';
 import { callProgram } from '../../node/executor/instance.ts';
+import { openProgram } from '../../node/executor/program.ts';
 import { programs } from '../../programs/build.ts';
 import { admitProgram } from '../../protocol/execution/admit.ts';
-import { valueBytesMax } from '../../protocol/params.ts';
+import { fuelCallMax, valueBytesMax } from '../../protocol/params.ts';
 
 const page = readFileSync(new URL('../../docs/programs.md', import.meta.url), 'utf8');
 const source = /^```ts\n([\s\S]*?)^```$/m.exec(page)![1]!;
@@ -32,9 +33,11 @@ const none = new Uint8Array(0);
 test('the program of the page counts lines, however the text is cut', () => {
   const program = compile(source);
   expect(admitProgram(program, { validate: validateModule })).toMatchObject({ kind: 'ok' });
-  const module = new engine.Module(program);
+  const opened = openProgram(program);
   const call = (name: string, ...parts: Uint8Array[]): Uint8Array => {
-    const result = callProgram(module, { name, arguments: parts, valueBytesMax });
+    const result = callProgram(opened, {
+      ...{ name, arguments: parts, valueBytesMax, fuel: fuelCallMax },
+    });
     if (!result.ok) throw new Error(`${result.class}: ${result.reason}`);
     return result.value;
   };

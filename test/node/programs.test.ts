@@ -6,15 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { engine, type Memory, validateModule } from '../../node/executor/engine.ts';
-import { callProgram, countItems } from '../../node/executor/instance.ts';
+import { validateModule } from '../../node/executor/engine.ts';
+import { callProgram } from '../../node/executor/instance.ts';
 import { type ChildPool, createExecutor } from '../../node/executor/pool.ts';
+import { count as countOf, openProgram, sample as sampleOf } from '../../node/executor/program.ts';
 import type { ItemSource } from '../../node/ports.ts';
 import { buildProgram, hasClang, type ProgramName, programPath } from '../../programs/build.ts';
 import { admitProgram } from '../../protocol/execution/admit.ts';
 import { cutInput } from '../../protocol/execution/cut.ts';
-import { combineValues } from '../../protocol/execution/evaluate.ts';
-import { valueBytesMax } from '../../protocol/params.ts';
+import { fuelCallMax, fuelFoldMax, valueBytesMax } from '../../protocol/params.ts';
 import { leftPlan, shuffledPlan } from '../fixtures/programs/plan.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -23,33 +23,29 @@ const never = new AbortController().signal;
 
 function open(name: ProgramName) {
   const program = readFileSync(programPath(name));
-  const module = new engine.Module(program);
+  const opened = openProgram(program);
   const call = (exported: string, parts: Uint8Array[], index?: bigint): Uint8Array => {
     const rest = index === undefined ? {} : { index };
-    const result = callProgram(module, {
+    const result = callProgram(opened, {
       name: exported,
       arguments: parts,
       valueBytesMax,
+      fuel: fuelCallMax,
       ...rest,
     });
     if (!result.ok) throw new Error(`${result.class}: ${result.reason}`);
     return result.value;
   };
   const combine = (a: Uint8Array, b: Uint8Array): Uint8Array => {
-    const step = combineValues((...pair) => ({ ok: true, value: call('anw_combine', pair) }), a, b);
-    return step.ok ? step.value : a;
+    if (a.length === 0 || b.length === 0) return a.length > 0 ? a : b;
+    return call('anw_combine', [a, b]);
   };
   const sample = (seed: Uint8Array): Uint8Array => {
-    const { exports } = new engine.Instance(module, {});
-    const run = exports as Record<string, (...values: number[]) => number | bigint>;
-    const pointer = Number(run.anw_alloc!(seed.length));
-    const memory = exports.memory as Memory;
-    new Uint8Array(memory.buffer, pointer, seed.length).set(seed);
-    const result = BigInt.asUintN(64, BigInt(run.anw_sample!(pointer)));
-    const [start, length] = [Number(result >> 32n), Number(result & 0xffff_ffffn)];
-    return new Uint8Array(memory.buffer, start, length).slice();
+    const result = sampleOf(opened, seed, fuelCallMax);
+    if (!result.ok) throw new Error(`${result.class}: ${result.reason}`);
+    return result.value;
   };
-  return { program, module, call, combine, sample };
+  return { program, opened, call, combine, sample };
 }
 
 const wordcount = open('wordcount');
@@ -227,7 +223,7 @@ describe('primes', () => {
   const range = (from: bigint | number, to: bigint | number): Uint8Array =>
     bytes(`{"from": ${from}, "to": ${to}}`);
   const count = (parameters: Uint8Array): bigint | null => {
-    const result = countItems(primes.module, parameters);
+    const result = countOf(primes.opened, parameters, fuelCallMax);
     return result.ok ? new DataView(result.value.buffer).getBigUint64(0) : null;
   };
   const item = (parameters: Uint8Array, index: bigint): Uint8Array =>
@@ -330,6 +326,7 @@ describe('primes', () => {
 
 describe('in real children', () => {
   const left = (count: number): readonly number[] => leftPlan(count);
+  const fuel = { item: fuelCallMax, combine: fuelCallMax };
 
   async function expectOneResult(
     name: ProgramName,
@@ -337,10 +334,7 @@ describe('in real children', () => {
     items: readonly ItemSource[],
   ): Promise<Uint8Array> {
     const run = (plan: readonly number[]) =>
-      executor.runSubtask(
-        { programPath: programPath(name), parameters, items, plan, itemWallMs: 10_000 },
-        never,
-      );
+      executor.runSubtask({ programPath: programPath(name), parameters, items, plan, fuel }, never);
     const first = await run(left(items.length));
     if (first.kind !== 'done' || first.value === null) throw new Error(JSON.stringify(first));
     const seeds = Array.from({ length: 30 }, (_, seed) => seed);
@@ -366,7 +360,7 @@ describe('in real children', () => {
     for (const piece of pieces)
       for (const [word, count] of piece) total.set(word, (total.get(word) ?? 0) + count);
     const path = programPath('wordcount');
-    const rendered = await executor.render(path, bytes('{}'), value, 10_000, never);
+    const rendered = await executor.render(path, bytes('{}'), value, fuelCallMax, never);
     expect(rendered.kind === 'ok' && text(rendered.value)).toBe(renderAgain(total));
   });
 
@@ -375,15 +369,15 @@ describe('in real children', () => {
     const items = Array.from({ length: 39 }, (_, index) => ({ kind: 'generated', index }) as const);
     const value = await expectOneResult('primes', parameters, items);
     const path = programPath('primes');
-    const rendered = await executor.render(path, parameters, value, 10_000, never);
+    const rendered = await executor.render(path, parameters, value, fuelCallMax, never);
     expect(rendered.kind === 'ok' && text(rendered.value)).toBe('1270607');
     const halves = [items.slice(0, 20), items.slice(20)].map(async (part) => {
       const plan = left(part.length);
-      const run = { programPath: path, parameters, items: part, plan, itemWallMs: 10_000 };
+      const run = { programPath: path, parameters, items: part, plan, fuel };
       const outcome = await executor.runSubtask(run, never);
       return outcome.kind === 'done' ? outcome.value! : none;
     });
-    const folded = await executor.fold(path, await Promise.all(halves), 10_000, never);
+    const folded = await executor.fold(path, await Promise.all(halves), fuelFoldMax, never);
     expect(folded).toMatchObject({ kind: 'ok', value });
   });
 });

@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, test, vi } from 'vitest';
 import { ApiError, ClientError } from '../../node/client/error.ts';
 import { followJob } from '../../node/client/follow.ts';
+import { limitsOf } from '../../node/client/fuel.ts';
 import type { Gateway, SeenJob } from '../../node/client/gateway.ts';
 import { localGateway } from '../../node/client/local-gateway.ts';
 import { type Prepared, prepareJob, renewJob } from '../../node/client/prepare.ts';
@@ -28,7 +29,8 @@ function preparedAt(height: number, timeMs: number): Prepared {
   const signed = signPrimes({ network, program: new Uint8Array(36), items: 1, to: 9, anchor });
   const { job } = signed;
   const id = jobId(job);
-  return { signed, id, items: 1, inputBytes: 0, programCid: job.program, renewals: 0 };
+  const measured = { limits: limitsOf(job), items: [], combine: null, render: null, unrun: null };
+  return { signed, id, items: 1, inputBytes: 0, programCid: job.program, measured, renewals: 0 };
 }
 
 /** What a random network does at each question: numbers that decide, in order, round and round. */

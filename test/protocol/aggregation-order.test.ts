@@ -35,8 +35,8 @@ describe('acceptance is a function of a set', () => {
     const commits = all((seat) => {
       const { kind } = plan[seat]!;
       if (kind === 'abstain') return [scene.abstain(seat)];
-      const one = scene.commit(seat, { lie: kind === 'lie' });
-      return kind === 'twice' ? [one, scene.commit(seat, { lie: true })] : [one];
+      const one = scene.commit(seat, kind === 'lie' ? { lie: 'value' } : {});
+      return kind === 'twice' ? [one, scene.commit(seat, { lie: 'value' })] : [one];
     });
     for (const statement of commits) expect(scene.say(statement).ok).toBe(true);
     scene.end();
@@ -44,7 +44,7 @@ describe('acceptance is a function of a set', () => {
       const reveals = all((seat) => {
         const { kind, block: own } = plan[seat]!;
         if (own !== block || kind === 'abstain' || kind === 'twice') return [];
-        return [scene.reveal(seat, { lie: kind === 'lie' })];
+        return [scene.reveal(seat, kind === 'lie' ? { lie: 'value' } : {})];
       });
       for (const statement of reveals) expect(scene.say(statement).ok).toBe(true);
       scene.end();

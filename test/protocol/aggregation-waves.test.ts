@@ -18,7 +18,7 @@ import { hash } from '../../protocol/crypto/hash.ts';
 import { laneItemCount } from '../../protocol/job/split.ts';
 import { ratio } from '../../protocol/ratio.ts';
 import { waveTable } from '../../protocol/sampling/plan.ts';
-import { codeOf, LaneScene, sceneRules } from '../support/lane-scene.ts';
+import { codeOf, LaneScene, type SeatWish, sceneRules } from '../support/lane-scene.ts';
 import { linesElsewhere } from '../support/line-shares.ts';
 import { reachEveryLine } from '../support/lines.ts';
 
@@ -43,7 +43,7 @@ describe('phases', () => {
     scene.end(nobody);
     expect(scene.lane.waves[0]!.commitClose).toBeNull();
     scene.say(scene.commit(6));
-    scene.say(scene.commit(6, { lie: true }));
+    scene.say(scene.commit(6, { lie: 'value' }));
     scene.end(nobody);
     expect(scene.lane.waves[0]!.commitClose).toBe(12);
   });
@@ -96,19 +96,19 @@ describe('phases', () => {
     const two = (): LaneScene => {
       const scene = new LaneScene({ adversarial: 1, faulty: 1 }).draw([0, 1, 2, 3]);
       for (const seat of [0, 1]) scene.say(scene.commit(seat));
-      for (const seat of [2, 3]) scene.say(scene.commit(seat, { lie: true }));
+      for (const seat of [2, 3]) scene.say(scene.commit(seat, { lie: 'value' }));
       scene.end();
       for (const seat of [0, 1]) scene.say(scene.reveal(seat));
       return scene;
     };
     const scene = two();
-    for (const seat of [2, 3]) scene.say(scene.reveal(seat, { lie: true }));
+    for (const seat of [2, 3]) scene.say(scene.reveal(seat, { lie: 'value' }));
     scene.end();
     expect(scene.lane).toMatchObject({ outcome: 'contradiction', accepted: null, closed: 12 });
     // One block earlier, the first to be acceptable is accepted; the liars are late.
     const earlier = two().end();
     expect(earlier.lane).toMatchObject({ outcome: 'accepted', accepted: 0 });
-    expect(codeOf(earlier.say(earlier.reveal(2, { lie: true })))).toBe('LANE_CLOSED');
+    expect(codeOf(earlier.say(earlier.reveal(2, { lie: 'value' })))).toBe('LANE_CLOSED');
   });
 });
 
@@ -191,11 +191,12 @@ describe('waves', () => {
   test('go by the claim with most seats, the first of equals', () => {
     const scene = new LaneScene({ seats: 9, adversarial: 3 }).draw([0, 1, 2, 3, 4]);
     expect(leadingClaim(scene.lane)).toEqual({ claim: null, votes: 0, others: 5 });
-    for (const seat of [0, 1, 2, 3]) scene.say(scene.commit(seat, { lie: seat % 2 === 0 }));
+    const wish = (seat: number): SeatWish => (seat % 2 === 0 ? { lie: 'value' } : {});
+    for (const seat of [0, 1, 2, 3]) scene.say(scene.commit(seat, wish(seat)));
     scene.commitAll([]);
-    for (const seat of [2, 1, 3]) scene.say(scene.reveal(seat, { lie: seat % 2 === 0 }));
+    for (const seat of [2, 1, 3]) scene.say(scene.reveal(seat, wish(seat)));
     expect(leadingClaim(scene.lane)).toEqual({ claim: 1, votes: 2, others: 3 });
-    scene.say(scene.reveal(0, { lie: true }));
+    scene.say(scene.reveal(0, { lie: 'value' }));
     expect(leadingClaim(scene.lane)).toEqual({ claim: 0, votes: 2, others: 3 });
   });
 
@@ -215,7 +216,7 @@ describe('waves', () => {
     const all = [0, 1, 2, 3, 4, 5, 6];
     const scene = new LaneScene().draw(all).commitAll([0, 1, 2]);
     scene.say(scene.reveal(0));
-    scene.say(scene.reveal(1, { lie: false }));
+    scene.say(scene.reveal(1));
     scene.endWave().draw([...all].reverse());
     expect(scene.lane.waves[1]!.reopened).toBe(true);
     expect(seats(scene)).toEqual([6, 5, 4, 3, 2]);
@@ -330,11 +331,11 @@ test('how a slot looks from the end is arithmetic', () => {
   const scene = new LaneScene({ seats: 9 }).draw([0, 1, 2, 3, 4]);
   scene.say(scene.abstain(3));
   scene.say(scene.commit(4));
-  scene.say(scene.commit(4, { lie: true }));
-  scene.say(scene.commit(1, { lie: true }));
+  scene.say(scene.commit(4, { lie: 'value' }));
+  scene.say(scene.commit(1, { lie: 'value' }));
   scene.commitAll([0]);
   scene.say(scene.reveal(0));
-  scene.say(scene.reveal(1, { lie: true }));
+  scene.say(scene.reveal(1, { lie: 'value' }));
   const verdicts = [0, 1, 2, 3, 4].map((seat): SlotVerdict => slotVerdict(scene.slot(seat), 0));
   expect(verdicts).toEqual(['agreed', 'dissenting', 'silent', 'abstaining', 'equivocating']);
 });

@@ -12,7 +12,7 @@ import { hash } from '../../protocol/crypto/hash.ts';
 import { stream } from '../../protocol/crypto/stream.ts';
 import { laneSubtasks, subtaskItems } from '../../protocol/job/split.ts';
 import { abstainClasses, commitDigest } from '../../protocol/job/statement.ts';
-import { codeOf, LaneScene } from '../support/lane-scene.ts';
+import { codeOf, LaneScene, sceneRules } from '../support/lane-scene.ts';
 import { linesElsewhere } from '../support/line-shares.ts';
 import { reachEveryLine } from '../support/lines.ts';
 
@@ -34,7 +34,7 @@ describe('a commit', () => {
     expect(scene.say(scene.commit(1)).ok).toBe(true);
     expect(scene.slot(1)).toMatchObject({ commit: scene.commit(1).digest, equivocated: false });
     expect(codeOf(scene.say(scene.commit(1)))).toBe('LANE_KNOWN');
-    expect(scene.say(scene.commit(1, { lie: true })).ok).toBe(true);
+    expect(scene.say(scene.commit(1, { lie: 'value' })).ok).toBe(true);
     expect(scene.slot(1)).toMatchObject({ commit: scene.commit(1).digest, equivocated: true });
     expect(codeOf(scene.say({ ...scene.commit(1), digest: hash('dev', 3) }))).toBe('LANE_KNOWN');
     expect(scene.lane.log.map(({ kind, seat }) => `${kind} ${seat}`)).toEqual([
@@ -43,7 +43,7 @@ describe('a commit', () => {
     ]);
     scene.commitAll([4, 6]);
     expect(codeOf(scene.say(scene.reveal(1)))).toBe('LANE_EQUIVOCATED');
-    expect(codeOf(scene.say(scene.reveal(1, { lie: true })))).toBe('LANE_EQUIVOCATED');
+    expect(codeOf(scene.say(scene.reveal(1, { lie: 'value' })))).toBe('LANE_EQUIVOCATED');
   });
 
   test('is of a drawn seat, in its wave, under its draw', () => {
@@ -66,7 +66,7 @@ describe('a commit', () => {
     expect(scene.lane.waves[0]!.commitClose).toBe(11);
     expect(codeOf(scene.say(scene.commit(4)))).toBe('LANE_COMMIT_LATE');
     // A second, conflicting one moves nothing any more.
-    expect(codeOf(scene.say(scene.commit(1, { lie: true })))).toBe('LANE_COMMIT_LATE');
+    expect(codeOf(scene.say(scene.commit(1, { lie: 'value' })))).toBe('LANE_COMMIT_LATE');
     expect(scene.slot(1).equivocated).toBe(false);
   });
 });
@@ -133,8 +133,8 @@ describe('a reveal', () => {
       { ...reveal, workRoot: hash('dev', 'root') },
       { ...reveal, claim: { ...reveal.claim, laneRoot: hash('dev', 'root') } },
       { ...reveal, claim: { ...reveal.claim, valueCid: null } },
-      { ...reveal, claim: { ...reveal.claim, mapFuel: 1n } },
-      scene.reveal(1, { lie: true }),
+      { ...reveal, claim: { ...reveal.claim, mapFuel: reveal.claim.mapFuel + 1n } },
+      scene.reveal(1, { lie: 'value' }),
     ])
       expect(codeOf(scene.say(other))).toBe('LANE_REVEAL_MISMATCH');
     expect(codeOf(scene.say({ ...reveal, value: Uint8Array.of(1) }))).toBe('LANE_VALUE_MISMATCH');
@@ -160,11 +160,12 @@ describe('a reveal', () => {
     expect(codeOf(scene.say(scene.reveal(6)))).toBe('LANE_REVEAL_MISMATCH');
   });
 
-  test('carries no fuel, and no value where it claims none', () => {
+  test('carries no value where it claims none, and no fuel beyond the limits of its items', () => {
+    const most = 6n * sceneRules.fuelItem;
     for (const bent of [
-      { mapFuel: 1n, value: false },
-      { mapFuel: 0n, value: true },
-      { mapFuel: 0n, value: false },
+      { mapFuel: most + 1n, value: false },
+      { mapFuel: most, value: true },
+      { mapFuel: most, value: false },
     ]) {
       const scene = drawn([1]);
       const honest = scene.reveal(1, { failing: 3 });
@@ -173,7 +174,7 @@ describe('a reveal', () => {
       const reveal = { ...honest, claim, value: bent.value ? Uint8Array.of() : null };
       scene.say({ ...scene.commit(1), digest: commitDigest(reveal) });
       scene.end();
-      const fits = bent.mapFuel === 0n && !bent.value;
+      const fits = bent.mapFuel <= most && !bent.value;
       const code = fits ? null : 'LANE_VALUE_MISMATCH';
       expect(codeOf(scene.say(reveal))).toBe(code);
     }

@@ -3,12 +3,18 @@
 // chunking; plans against a plain sum; calls of small hostile modules in this process.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { engine, validateModule } from '../../node/executor/engine.ts';
-import { callProgram, countItems, HostFailure } from '../../node/executor/instance.ts';
+import { validateModule } from '../../node/executor/engine.ts';
 import { sha256 } from '../../protocol/crypto/hash.ts';
 import { admitProgram, memoryPagesMax } from '../../protocol/execution/admit.ts';
 import { Cutter, cutInput } from '../../protocol/execution/cut.ts';
-import { evaluatePlan, isPlan, type Step } from '../../protocol/execution/evaluate.ts';
+import {
+  evaluatePlan,
+  foldValues,
+  isPlan,
+  placeStates,
+  type Step,
+  type StepFailureClass,
+} from '../../protocol/execution/evaluate.ts';
 import {
   type CutRule,
   defaultManifest,
@@ -35,7 +41,7 @@ import { shuffledPlan } from '../fixtures/programs/plan.ts';
 import { linesBut } from '../support/execution-lines.ts';
 import { reachEveryLine } from '../support/lines.ts';
 
-reachEveryLine('execution', linesBut([1, 34]));
+reachEveryLine('execution', linesBut([1, 22], [28, 32], [70, 72]));
 
 const real = { validate: validateModule };
 /** An engine that believes everything, to see what our own rules are worth. */
@@ -57,6 +63,8 @@ describe('admission', () => {
       exports: { generates: false, render: false, check: false, sample: false },
       manifest: defaultManifest,
       memoryPagesMax: 16,
+      // The contents of its globals, of its exports four times, and a page.
+      setupFuel: 7 + 4 * 59 + 2_000,
     });
     const zero = op.i64(0n);
     const rich = program({}, [
@@ -264,47 +272,60 @@ describe('plans', () => {
     value === 0 ? new Uint8Array(0) : Uint8Array.of(value >> 8, value & 255);
   const sum = (a: Uint8Array, b: Uint8Array): Step => {
     expect(Math.min(a.length, b.length), 'no empty value reaches combine').toBeGreaterThan(0);
-    return { ok: true, value: bytesOf(number(a) + number(b)) };
+    return { ok: true, value: bytesOf(number(a) + number(b)), fuel: 1n };
   };
+  const fuelItem = 1_000n;
 
   test('the value and the hashes of items are the same for every plan', () => {
     const values = fc.array(fc.nat(200), { minLength: 1, maxLength: 30 });
     fc.assert(
       fc.property(values, fc.nat(), (items, seed) => {
         const plan = shuffledPlan(items.length, seed);
-        const map = (place: number): Step => ({ ok: true, value: bytesOf(items[place]!) });
-        const done = evaluatePlan(plan, items.length, { map, combine: sum, sha256 });
+        const map = (place: number): Step => {
+          const value = bytesOf(items[place]!);
+          return { ok: true, value, fuel: BigInt(items[place]!) };
+        };
+        const done = evaluatePlan(plan, items.length, fuelItem, { map, combine: sum, sha256 });
         expect(done.value).toEqual(bytesOf(items.reduce((a, b) => a + b, 0)));
-        expect(done.folds?.length).toBe(items.length - 1);
-        if (items.length > 1) expect(done.folds!.at(-1)).toEqual(sha256(done.value!));
-        expect(done.items).toEqual(
-          items.map((value) => ({ ok: true, valueHash: sha256(bytesOf(value)) })),
-        );
+        expect(done.folds?.length).toBe(32 * (items.length - 1));
+        if (items.length > 1) expect(done.folds!.slice(-32)).toEqual(sha256(done.value!));
+        expect([...done.states]).toEqual(items.map(() => 1));
+        const hashes = items.flatMap((value) => [...sha256(bytesOf(value))]);
+        expect([...done.hashes]).toEqual(hashes);
+        expect(done.mapFuel).toBe(BigInt(items.reduce((a, b) => a + b, 0)));
       }),
     );
   });
 
   test('the lowest failing item is the same for every plan, a failing combine or not', () => {
-    const places = fc.array(fc.constantFrom('ok', 'ok', 'ok', 'ok', 'trap', 'bad-value'), {
-      minLength: 1,
-      maxLength: 30,
-    });
+    const places = fc.array(
+      fc.constantFrom('ok', 'ok', 'ok', 'ok', 'ok', 'trap', 'bad-value', 'out-of-fuel', 'too-deep'),
+      { minLength: 1, maxLength: 30 },
+    );
     fc.assert(
       fc.property(places, fc.nat(), fc.boolean(), (items, seed, combines) => {
         const plan = shuffledPlan(items.length, seed);
         const map = (place: number): Step => {
-          const outcome = items[place]! as 'ok' | 'trap' | 'bad-value';
+          const outcome = items[place]! as 'ok' | StepFailureClass;
           return outcome === 'ok'
-            ? { ok: true, value: Uint8Array.of(1) }
+            ? { ok: true, value: Uint8Array.of(1), fuel: BigInt(place + 1) }
             : { ok: false, class: outcome };
         };
         const combine = (a: Uint8Array): Step =>
-          combines ? { ok: true, value: a } : { ok: false, class: 'trap' };
-        const done = evaluatePlan(plan, items.length, { map, combine, sha256 });
+          combines ? { ok: true, value: a, fuel: 7n } : { ok: false, class: 'trap' };
+        const done = evaluatePlan(plan, items.length, fuelItem, { map, combine, sha256 });
         const lowest = items.findIndex((item) => item !== 'ok');
         const below = lowest < 0 ? items.length : lowest;
-        expect(done.items.slice(0, below).every((item) => item?.ok)).toBe(true);
-        if (lowest >= 0) expect(done.items[lowest]).toEqual({ ok: false, class: items[lowest] });
+        expect(done.states.subarray(0, below).every((state) => state === 1)).toBe(true);
+        if (lowest >= 0) expect(placeStates[done.states[lowest]!]).toBe(items[lowest]);
+        const hashed = sha256(Uint8Array.of(1));
+        done.states.forEach((state, place) => {
+          const found = done.hashes.slice(32 * place, 32 * place + 32);
+          expect(found).toEqual(state === 1 ? hashed : new Uint8Array(32));
+        });
+        // What is ok below counts what it used, the lowest failing one all that it had.
+        const used = (below * (below + 1)) / 2;
+        expect(done.mapFuel).toBe(BigInt(used) + (lowest < 0 ? 0n : fuelItem));
         const whole = lowest < 0 && (combines || items.length === 1);
         expect(done.value !== null).toBe(whole);
         expect(done.folds !== null).toBe(whole);
@@ -314,73 +335,35 @@ describe('plans', () => {
     );
   });
 
+  test('a fold has one limit, wherever it is broken off', () => {
+    const values = fc.array(fc.uint8Array({ maxLength: 3 }), { maxLength: 12 });
+    const combine = (a: Uint8Array, b: Uint8Array, limit: bigint): Step => {
+      const fuel = BigInt(10 + a.length + b.length);
+      const value = Uint8Array.from([...a, ...b]);
+      return limit < fuel ? { ok: false, class: 'out-of-fuel' } : { ok: true, value, fuel };
+    };
+    fc.assert(
+      fc.property(values, fc.nat(12), fc.bigInt({ min: -2n, max: 2n }), (all, at, spare) => {
+        const whole = foldValues(all, 10_000n, combine);
+        if (!whole.ok) throw new Error(whole.class);
+        const limit = whole.fuel + spare;
+        const once = foldValues(all, limit, combine);
+        expect(once.ok).toBe(spare >= 0n || whole.fuel === 0n);
+        const first = foldValues(all.slice(0, at), limit, combine);
+        const twice = first.ok
+          ? foldValues([first.value, ...all.slice(at)], limit - first.fuel, combine)
+          : first;
+        expect(twice.ok).toBe(once.ok);
+        if (!twice.ok || !first.ok) return;
+        expect(twice.value).toEqual(whole.value);
+        expect(first.fuel + twice.fuel).toBe(whole.fuel);
+      }),
+    );
+  });
+
   test('what is no plan is refused', () => {
     for (const plan of [[], [0, 0, -1], [0, 1], [0, -1, 1], [-1, 0, 1], [0, 2, -1], [0, 1.5, -1]])
       expect(isPlan(plan, 2), plan.join(' ')).toBe(false);
     expect(isPlan([1, 0, -1], 2)).toBe(true);
-  });
-});
-
-describe('calls', () => {
-  const call = (bytes: Uint8Array, ...items: Uint8Array[]) =>
-    callProgram(new engine.Module(bytes), {
-      name: 'anw_map',
-      arguments: items,
-      valueBytesMax: 1_000,
-    });
-  const parameters = new TextEncoder().encode('{}');
-  const none = new Uint8Array(0);
-  const failed = (failure: string) => expect.objectContaining({ ok: false, class: failure });
-
-  test('a value is copied out, and nothing is allocated for nothing', () => {
-    const item = Uint8Array.of(1, 2, 3);
-    expect(call(program(), parameters, item)).toEqual({ ok: true, value: item });
-    const greedy = program({ anw_alloc: op.unreachable });
-    expect(call(greedy, none, none)).toEqual({ ok: true, value: none });
-    expect(call(greedy, parameters, none)).toEqual(failed('trap'));
-  });
-
-  test('lies about memory are bad values', () => {
-    const returning = (pointer: number, length: number) => {
-      const result = op.i64((BigInt(pointer) << 32n) | BigInt(length));
-      return call(program({ anw_map: result }), none, Uint8Array.of(1));
-    };
-    const edge = 65_536;
-    const lawful = [
-      [edge, 0],
-      [edge - 1, 1],
-      [0, 1_000],
-    ] as const;
-    for (const [pointer, length] of lawful)
-      expect(returning(pointer, length)).toEqual({ ok: true, value: new Uint8Array(length) });
-    const lies = [
-      [edge + 1, 0],
-      [edge - 1, 2],
-      [0, 1_001],
-      [0, 2 ** 30],
-      [2 ** 32 - 1, 2 ** 32 - 1],
-    ];
-    for (const [pointer, length] of lies)
-      expect(returning(pointer!, length!), `${pointer}+${length}`).toEqual(failed('bad-value'));
-    for (const pointer of [-1, edge, 0x7fffffff])
-      expect(call(program({ anw_alloc: op.i32(pointer) }), none, Uint8Array.of(1))).toEqual(
-        failed('bad-value'),
-      );
-  });
-
-  test('a trap is a trap; a full stack and a missing export are the host’s', () => {
-    expect(call(program({ anw_map: op.unreachable }), none, none)).toEqual(failed('trap'));
-    const deep = program({ anw_map: [...[0, 1, 2, 3].flatMap(op.get), ...op.call(2)] });
-    expect(() => call(deep, none, none)).toThrow(HostFailure);
-    expect(() => call(Uint8Array.from(header), none, none)).toThrow(/not admitted/);
-  });
-
-  test('a count is eight bytes, or refused', () => {
-    const counting = (count: bigint) =>
-      countItems(new engine.Module(extra('anw_count', [i32, i32], [i64], op.i64(count))), none);
-    expect(counting(258n)).toEqual({ ok: true, value: Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 2) });
-    expect(counting(-2n).ok).toBe(true);
-    expect(counting(-1n)).toEqual(failed('bad-value'));
-    expect(countItems(new engine.Module(program()), none)).toEqual(failed('bad-value'));
   });
 });

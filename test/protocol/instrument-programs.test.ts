@@ -2,10 +2,15 @@
 // Method: both are called as the host calls them, with their originals beside them; every call is
 // repeated with its own fuel, with a unit less, and with nine lower limits.
 import { describe, expect, test } from 'vitest';
-import { engine } from '../../node/executor/engine.ts';
-import { callProgram } from '../../node/executor/instance.ts';
 import { depthLimit } from '../../protocol/execution/outcome.ts';
-import { exampleProgram, type Metered, meter, type Run, rewritten } from '../support/modules.ts';
+import {
+  exampleProgram,
+  type Metered,
+  meter,
+  openPlain,
+  type Run,
+  rewritten,
+} from '../support/modules.ts';
 
 const plenty = 10n ** 15n;
 
@@ -42,14 +47,8 @@ describe('the example programs', () => {
   const none = new Uint8Array(0);
   const parameters = encode('{"from": 2, "to": 20000}');
   const item = (index: bigint): Uint8Array => {
-    const made = callProgram(new engine.Module(exampleProgram('primes')), {
-      name: 'anw_item',
-      arguments: [parameters],
-      index,
-      valueBytesMax: 1_000_000,
-    });
-    if (!made.ok) throw new Error(made.class);
-    return made.value;
+    const it = openPlain(exampleProgram('primes'));
+    return it.read(it.call('anw_item', [parameters], index));
   };
 
   test.each([
@@ -59,9 +58,8 @@ describe('the example programs', () => {
     const original = exampleProgram(name);
     const bytes = rewritten(original);
     const plain = (call: Call): Uint8Array => {
-      const done = callProgram(new engine.Module(original), { ...call, valueBytesMax: 2 ** 24 });
-      if (!done.ok) throw new Error(done.class);
-      return done.value;
+      const it = openPlain(original);
+      return it.read(it.call(call.name, call.arguments, call.index));
     };
     const given = name === 'primes' ? parameters : none;
     const map: Call = { name: 'anw_map', arguments: [given, input()] };

@@ -31,6 +31,7 @@ import {
 } from '../../protocol/job/statement.ts';
 import { genesisChain } from '../../protocol/ledger/chain.ts';
 import { cidOf, listCid, manifestBlockCodec, rawCid } from '../../protocol/merkle/cid.ts';
+import { fuelCallMax, fuelFoldMax, fuelMax } from '../../protocol/params.ts';
 import { adversarialSeats } from '../../protocol/sampling/plan.ts';
 import { simulatedJob, simulatedNetwork } from '../simulation/network.ts';
 import { reachEveryLine } from '../support/lines.ts';
@@ -87,16 +88,25 @@ describe('the split', () => {
   });
 });
 
+/** The limits of fuel, and the most that each may be. */
+const fuelMaxima = [
+  ['fuelItem', fuelCallMax],
+  ['fuelCombine', fuelCallMax],
+  ['fuelFold', fuelFoldMax],
+  ['fuelRender', fuelCallMax],
+] as const;
+
 describe('admission', () => {
   const refusals: readonly [string, Partial<Job>][] = [
     ['JOB_OTHER_NETWORK', { network: hash('genesis', 'another') }],
     ['JOB_VERSION', { version: 2 }],
-    ['JOB_METERING_VERSION', { rewriter: 1 }],
-    ['JOB_METERING_VERSION', { costTable: 1 }],
-    ['JOB_FUEL_UNSUPPORTED', { fuelItem: 1n }],
-    ['JOB_FUEL_UNSUPPORTED', { fuelCombine: 1n }],
-    ['JOB_FUEL_UNSUPPORTED', { fuelFold: 1n }],
-    ['JOB_FUEL_UNSUPPORTED', { fuelRender: 1n }],
+    ['JOB_METERING_VERSION', { rewriter: 0 }],
+    ['JOB_METERING_VERSION', { rewriter: 2 }],
+    ['JOB_METERING_VERSION', { costTable: 0 }],
+    ['JOB_METERING_VERSION', { costTable: 2 }],
+    ...fuelMaxima.flatMap(([field, most]): [string, Partial<Job>][] =>
+      [0n, most + 1n, fuelMax].map((fuel) => ['JOB_FUEL_OUT_OF_RANGE', { [field]: fuel }]),
+    ),
     ['JOB_TIER_UNSUPPORTED', { tier: 'none' }],
     ['JOB_TIER_UNSUPPORTED', { tier: 'proved' }],
     ['JOB_TIER_UNSUPPORTED', { tier: 'rational' }],
@@ -110,7 +120,7 @@ describe('admission', () => {
   ];
 
   const named = refusals.map(
-    ([code, change]) => [code, Object.keys(change).join(), change] as const,
+    ([code, change]) => [code, Object.entries(change).join(), change] as const,
   );
 
   test.each(named)('refuses %s by its %s', (code, _, change) => {
@@ -126,6 +136,9 @@ describe('admission', () => {
       { input: list, cut: 'fixed', parameters: new Uint8Array(32_768) },
       { input: { ...list, items: 1 }, cut: 'whole', subtasks: 1 },
       { subtasks: 6, lossExponent: 15, adversary: 'max' },
+      ...fuelMaxima.flatMap(([field, most]) => [{ [field]: 1n }, { [field]: most }]),
+      Object.fromEntries(fuelMaxima.map(([field]) => [field, 1n])),
+      Object.fromEntries(fuelMaxima),
       { program: cidOf(manifestBlockCodec, hash('item')) },
     ];
     for (const change of largest) {
@@ -177,8 +190,8 @@ describe('the id of a job', () => {
     const { job, signature } = good();
     const changes: { readonly [K in keyof Job]: Job[K] } = {
       version: 2,
-      rewriter: 1,
-      costTable: 1,
+      rewriter: 2,
+      costTable: 2,
       network: hash('genesis', 'another'),
       submitter: network.keys(3).publicKey,
       nonce: 2n,
@@ -219,7 +232,7 @@ const subject = { seat: 3, job: digest('job'), lane: 1, wave: 2, drawId: digest(
 const reveal: Reveal & { readonly kind: 'reveal' } = {
   kind: 'reveal',
   ...subject,
-  claim: { laneRoot: digest('lane'), valueCid: rawCid(hash('item')), mapFuel: 0n },
+  claim: { laneRoot: digest('lane'), valueCid: rawCid(hash('item')), mapFuel: 1_234_567n },
   saltKey: digest('salt'),
   workRoot: digest('work'),
   value: Uint8Array.of(1, 2),

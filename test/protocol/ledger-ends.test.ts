@@ -23,6 +23,7 @@ import { StateCursor } from '../../protocol/ledger/state.ts';
 import { listRoot } from '../../protocol/merkle/list.ts';
 import { mapEntries } from '../../protocol/merkle/map.ts';
 import { drawPlan } from '../../protocol/sampling/plan.ts';
+import { simulatedFuel } from '../simulation/lane.ts';
 import { finished, nextBlock } from '../support/ledger-steps.ts';
 import { fakeWorld, LedgerWorld, type SeatRole, smallProgram } from '../support/ledger-world.ts';
 import { linesElsewhere } from '../support/line-shares.ts';
@@ -124,6 +125,7 @@ describe('the end of a job', () => {
     ['host-oom', 'PROGRAM_UNRUNNABLE'],
     ['unavailable', 'INPUT_UNAVAILABLE'],
     ['inadmissible', 'PROGRAM_INADMISSIBLE'],
+    ['lawless', 'PROGRAM_LAWLESS'],
   ] as const)('by abstention in %s is %s', (name, reason) => {
     const abstains = (slot: Slot, at: number, by: AbstainClass): Slot => ({
       ...slot,
@@ -228,6 +230,7 @@ describe('tokens', () => {
     roles: fc.array(
       fc.constantFrom<SeatRole>(
         'lie',
+        'miscount',
         'silent',
         'abstain',
         'equivocate',
@@ -266,20 +269,26 @@ describe('tokens', () => {
   const balance = (made: LedgerWorld, seat: number): bigint =>
     new StateCursor(made.tip.map).tokens(made.keys.seat(seat).publicKey);
 
-  test('go to the seats whose claim was accepted, by the items of their lane', () => {
+  test('go to the seats whose claim was accepted, by the fuel that it tells', () => {
     const made = fakeWorld(4, 41);
-    made.roles.set(3, 'lie');
+    made.roles.set(3, 'miscount');
     const signed = made.job(smallProgram, { fee: 10n, subtasks: 8 });
     const submitter = (chain: ChainState): bigint =>
       new StateCursor(chain.map).tokens(signed.job.submitter);
     const before = submitter(made.tip);
-    finished(made, [signed]);
+    const [id] = finished(made, [signed]);
     const paid = [0, 1, 2, 3].map((seat) => balance(made, seat));
     expect(paid[3]).toBe(0n);
     const sum = paid.reduce((a, b) => a + b);
     expect(submitter(made.tip)).toBe(before - sum);
-    // Two lanes of eight items each, each accepted by K + 1 = 2 seats.
-    expect(sum).toBe(2n * 2n * 8n * 10n);
+    // Two lanes, of every other pair of items, each accepted by K + 1 = 2 seats.
+    const lanes = [0, 1].map((lane) =>
+      Array.from({ length: 16 }, (_, item) => item)
+        .filter((item) => Math.floor(item / 2) % 2 === lane)
+        .reduce((fuel, item) => fuel + simulatedFuel(signed.job, item), 0n),
+    );
+    expect(made.record(id!)!.lanes.map(({ claim }) => claim!.mapFuel)).toEqual(lanes);
+    expect(sum).toBe(lanes.reduce((all, fuel) => all + 2n * ((fuel * 10n) / 1_000_000n), 0n));
   });
 
   test('of a job that expired go to seats with a commit, once, however often they were drawn', () => {
@@ -300,8 +309,21 @@ describe('tokens', () => {
     }
     expect(made.record(id)!.state).toBe('expired');
     expect(commits).toBeGreaterThan(5);
-    expect(balance(made, 0)).toBe(16n * 10n);
+    // Nobody has told what it took: the whole limit of 16 items, 10 tokens a million.
+    expect(balance(made, 0)).toBe((16n * 2n ** 23n * 10n) / 1_000_000n);
     expect([1, 2, 3].map((seat) => balance(made, seat))).toEqual([0n, 0n, 0n]);
+  });
+
+  test('of a lane without a result go by the fuel of its leading claim', () => {
+    const made = fakeWorld(4, 46);
+    // One tells the truth; the others commit, and it expires before they show anything.
+    made.roles.set(1, 'silent').set(2, 'silent').set(3, 'silent');
+    const signed = made.job(smallProgram, { fee: 10n, subtasks: 1 });
+    const [id] = finished(made, [signed]);
+    expect(made.record(id!)!.state).toBe('expired');
+    let fuel = 0n;
+    for (let item = 0; item < 16; item++) fuel += simulatedFuel(signed.job, item);
+    expect(balance(made, 0)).toBe((fuel * 10n) / 1_000_000n);
   });
 
   test('of an equivocator are none; a contract that does not add up stops the ledger', () => {

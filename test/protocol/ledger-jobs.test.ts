@@ -42,17 +42,27 @@ describe('ordering a job', () => {
     const signed = world.job(smallProgram, { fee: 5n, slowItemMs: 7 });
     const cursor = new StateCursor(world.tip.map);
     const before = cursor.tokens(signed.job.submitter);
+    // 16 items at 2^23 units, 5 tokens a million, rounded up, for each of 4 seats.
+    const escrow = 672n * 4n;
     // The anchor is the tip, which the block at hand makes known.
     const { header, hash: anchorHash } = world.tip;
     cursor.setRecent({ ...header, hash: anchorHash });
     const id = order(world, signed, { cursor });
     expect(id).toEqual(jobId(signed.job));
-    expect(cursor.tokens(signed.job.submitter)).toBe(before - 16n * 5n * 4n);
+    expect(cursor.tokens(signed.job.submitter)).toBe(before - escrow);
     expect(cursor.usedNonce(signed.job.submitter, signed.job.nonce)).toBe(true);
     expect(cursor.open()).toEqual([id]);
     expect(cursor.job(id as Uint8Array)).toMatchObject({
       ...{ state: 'ordered', reason: 'JOB_AWAITS_DRAW', items: 16, subtasks: 8, waves: 12 },
-      ...{ fee: 5n, escrow: 320n, includedHeight: 3, slowItemMs: 7, plan: null, ended: null },
+      ...{
+        fuelItem: 2n ** 23n,
+        fee: 5n,
+        escrow,
+        includedHeight: 3,
+        slowItemMs: 7,
+        plan: null,
+        ended: null,
+      },
       ...{ parentView: header.view, anchorView: header.view, lanes: [] },
     });
   });
@@ -124,7 +134,7 @@ describe('ordering a job', () => {
     cursor.setOpen(ids);
     expect(order(world, signed, { cursor })).toBe('LEDGER_JOBS_FULL');
     cursor.setOpen(ids.slice(1));
-    const escrow = 16n * 3n * 4n;
+    const escrow = 403n * 4n; // 16 items at 2^23 units, 3 tokens a million, 4 seats
     cursor.setTokens(signed.job.submitter, escrow - 1n);
     expect(order(world, signed, { cursor })).toBe('JOB_ESCROW');
     expect(cursor.tokens(signed.job.submitter)).toBe(escrow - 1n);

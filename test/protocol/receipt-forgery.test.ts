@@ -22,13 +22,13 @@ import {
 import { checkpointOf, devPolicy } from '../../protocol/receipt/trust.ts';
 import { fakeWorld, smallProgram, type WorldProgram } from '../support/ledger-world.ts';
 import { reachEveryLine } from '../support/lines.ts';
-import { type Forgery, forge, mutations } from '../support/receipt-forger.ts';
+import { type Forgery, forge, mutations, withFuel } from '../support/receipt-forger.ts';
 import { elsewhere, rendered, type Scene, scene } from '../support/receipt-scene.ts';
 
 reachEveryLine('receipt', elsewhere('forgery'));
 
 const quiet = scene({ seats: 7 });
-const disturbed = scene({ seats: 7, roles: { 0: 'lie', 3: 'silent' } });
+const disturbed = scene({ seats: 7, roles: { 1: 'lie', 3: 'silent' } });
 const failed = scene({ seats: 4, program: { failing: 5 } });
 
 type Made = ReturnType<typeof scene>;
@@ -102,6 +102,7 @@ describe('a lie, signed by a quorum', () => {
     ['another body', { headers: (b) => ({ ...b, itemsRoot: zeroDigest }) }, 'AUDIT_JOB_INCLUSION'],
     ['another loss', { job: { lossExponent: 1 } }, 'AUDIT_JOB_RECORD'],
     ['another fee', { record: (r) => ({ ...r, fee: 2n }) }, 'AUDIT_JOB_RECORD'],
+    ['another limit', { record: (r) => ({ ...r, fuelItem: 1n }) }, 'AUDIT_JOB_RECORD'],
     ['an escrow left', { record: (r) => ({ ...r, escrow: 1n }) }, 'AUDIT_JOB_RECORD'],
     ['another anchor view', { record: (r) => ({ ...r, anchorView: 0 }) }, 'AUDIT_JOB_RECORD'],
     ['another parent view', { record: (r) => ({ ...r, parentView: 0 }) }, 'AUDIT_JOB_RECORD'],
@@ -189,6 +190,25 @@ describe('a lie, signed by a quorum', () => {
       'AUDIT_ACCEPTANCE',
     ],
     [
+      'another fuel than was agreed on',
+      { record: lane0((l) => ({ ...l, claim: { ...l.claim!, mapFuel: l.claim!.mapFuel + 1n } })) },
+      'AUDIT_ACCEPTANCE',
+    ],
+    [
+      'another fuel, in every reveal and in the record',
+      {
+        lanes: log0((log) => log.map((entry) => withFuel(entry, quiet.world))),
+        record: lane0((l) => ({ ...l, claim: { ...l.claim!, mapFuel: 7n } })),
+        logsFit: true,
+      },
+      'AUDIT_REPLAY',
+    ],
+    [
+      'another fuel, in every reveal, unsigned',
+      { lanes: log0((log) => log.map((entry) => withFuel(entry, null))), logsFit: true },
+      'AUDIT_STATEMENT',
+    ],
+    [
       'a claim that nobody made',
       {
         record: lane0((l) => ({ ...l, claim: { ...l.claim!, laneRoot: zeroDigest } })),
@@ -226,10 +246,10 @@ describe('a lie, signed by a quorum', () => {
   test('a minority, recorded as what was accepted', () => {
     const receipt = parseReceipt(disturbed.bytes);
     const lane = receipt.lanes.findIndex(({ log }) =>
-      log.some(({ signed }) => signed.statement.seat === 0 && signed.statement.kind === 'reveal'),
+      log.some(({ signed }) => signed.statement.seat === 1 && signed.statement.kind === 'reveal'),
     );
     const lie = receipt.lanes[lane]!.log.find(
-      ({ signed: { statement } }) => statement.seat === 0 && statement.kind === 'reveal',
+      ({ signed: { statement } }) => statement.seat === 1 && statement.kind === 'reveal',
     )!.signed.statement;
     if (lie.kind !== 'reveal') throw new Error('the liar revealed');
     const lied: Forgery = {

@@ -7,7 +7,7 @@ import { rendered, type Scene, scene } from '../support/receipt-scene.ts';
 
 const settings: readonly [string, Scene][] = [
   ['a failed job', { seats: 4, program: { failing: 5 } }],
-  ['a second wave', { seats: 7, roles: { 0: 'lie', 3: 'silent' } }],
+  ['a second wave', { seats: 7, roles: { 1: 'lie', 3: 'silent' } }],
 ];
 
 test.each(settings)('every bit of the receipt of %s', (_, setting) => {

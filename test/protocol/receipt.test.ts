@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { laneFoldFailure } from '../../protocol/algebra/result.ts';
-import { utf8 } from '../../protocol/brand.ts';
+import { hex, utf8 } from '../../protocol/brand.ts';
 import { hash, sha256 } from '../../protocol/crypto/hash.ts';
 import { blobCid } from '../../protocol/merkle/blob.ts';
 import { assuranceSentence } from '../../protocol/receipt/assurance.ts';
@@ -16,11 +16,22 @@ import {
   failureSentence,
   nothingRun,
 } from '../../protocol/receipt/audit.ts';
+import type { Check } from '../../protocol/receipt/finding.ts';
 import { issueReceipt } from '../../protocol/receipt/issue.ts';
 import { parseReceipt, receiptCodec } from '../../protocol/receipt/receipt.ts';
-import { checkReexecution } from '../../protocol/receipt/reexecution.ts';
+import {
+  checkReexecution,
+  type ReexecutedSubtask,
+  type ReexecutionTask,
+} from '../../protocol/receipt/reexecution.ts';
 import { checkpointOf, devPolicy } from '../../protocol/receipt/trust.ts';
-import { fakeWorld, smallProgram, type WorldProgram } from '../support/ledger-world.ts';
+import { simulatedFuel, simulatedSum } from '../simulation/lane.ts';
+import {
+  fakeWorld,
+  type LedgerWorld,
+  smallProgram,
+  type WorldProgram,
+} from '../support/ledger-world.ts';
 import { reachEveryLine } from '../support/lines.ts';
 import {
   codeOf,
@@ -96,6 +107,37 @@ describe('an honest receipt', () => {
     expect(concludeAudit(found, rendered).verdict).toBe('verified');
   });
 
+  test('states the fuel of each lane, and of all, as the items of the job add up to', () => {
+    for (const failing of [16, 5]) {
+      const { audit, world, id } = scene({ seats: 7, program: { failing } });
+      const found = audit();
+      const { job } = world.jobs.get(hex(id))!.signed;
+      const fuels = found.lanes!.map((_, lane) => {
+        let fuel = 0n;
+        // Subtask t holds items 2t and 2t + 1; the first that fails is the last that counts.
+        for (let first = 2 * lane; first < 16; first += 2 * found.lanes!.length)
+          for (const item of [first, first + 1]) {
+            fuel += item < failing ? simulatedFuel(job, item) : job.fuelItem;
+            if (item >= failing) break;
+          }
+        return fuel;
+      });
+      expect(found.lanes!.map(({ claim }) => claim.mapFuel)).toEqual(fuels);
+      const facts = (name: Check): string[] =>
+        found.findings.flatMap(({ check, because }) => (check === name ? [because] : []));
+      expect(facts('lane').map((text) => text.split('; ').at(-1))).toEqual(
+        fuels.map((fuel) => `fuel ${fuel}`),
+      );
+      const sum = fuels.reduce((all, fuel) => all + fuel);
+      expect(facts('record').join()).toContain(`took ${sum} units of fuel`);
+    }
+  });
+
+  test('hands the limits of the fold and of the rendering to whoever runs them', () => {
+    const job = { fuelFold: 12_345n, fuelRender: 678n };
+    expect(scene({ seats: 4, job }).audit().work!.fuel).toEqual({ fold: 12_345n, render: 678n });
+  });
+
   test('prints a bound only where it is not a certainty', () => {
     const small = scene({ seats: 7 }).audit();
     expect(small.assurance).toMatchObject({ bound: null, condition: 'more than 2 of 7 collude' });
@@ -110,15 +152,16 @@ describe('an honest receipt', () => {
 
 describe('faulty seats', () => {
   test.each<[string, Scene, Partial<Record<string, number>>]>([
-    ['a liar', { seats: 7, roles: { 0: 'lie' } }, { dissenting: 1 }],
-    ['a silent seat', { seats: 7, roles: { 1: 'silent' } }, { silent: 1 }],
+    ['a liar', { seats: 7, roles: { 1: 'lie' } }, { dissenting: 1 }],
+    ['a silent seat', { seats: 7, roles: { 6: 'silent' } }, { silent: 1 }],
     ['an abstaining seat', { seats: 7, roles: { 3: 'abstain' } }, { abstaining: 1 }],
     ['an equivocator', { seats: 7, roles: { 4: 'equivocate' } }, { equivocating: 1 }],
     [
       'all of them, and seats of a second wave that do not open',
-      { seats: 13, roles: { 0: 'lie', 3: 'abstain', 5: 'late', 7: 'silent', 12: 'unopened' } },
-      { dissenting: 1, abstaining: 1, silent: 1 },
+      { seats: 13, roles: { 10: 'lie', 3: 'abstain', 5: 'late', 2: 'silent', 9: 'unopened' } },
+      { dissenting: 1, abstaining: 1, silent: 1, unopened: 1 },
     ],
+    ['a seat that tells another fuel', { seats: 7, roles: { 2: 'miscount' } }, { dissenting: 1 }],
     ['a lane of liars', { seats: 13, roles: { 2: 'lie', 3: 'lie', 11: 'lie', 1: 'lie' } }, {}],
   ])('%s: named in the finding, and a later wave settles', (_, setting, expected) => {
     const { audit } = scene(setting);
@@ -154,6 +197,12 @@ describe('faulty seats', () => {
 describe('failed jobs', () => {
   test.each<[string, Partial<WorldProgram>, object]>([
     ['a trap', { failing: 5 }, { class: 'trap', subtask: 2, item: 5 }],
+    [
+      'fuel that is used up',
+      { failing: 7, failure: 'out-of-fuel' },
+      { class: 'out-of-fuel', item: 7 },
+    ],
+    ['a depth too large', { failing: 3, failure: 'too-deep' }, { class: 'too-deep', item: 3 }],
     ['a bad value', { failing: 11, failure: 'bad-value' }, { class: 'bad-value', item: 11 }],
     ['a lane whose fold fails', { failingFold: 1 }, { class: 'combine-failed', lane: 1 }],
   ])('%s is verified as failed, with nothing to fold', (_, program, failure) => {
@@ -187,17 +236,31 @@ describe('failed jobs', () => {
   });
 });
 
+/** What honest machines make of tasks. */
+function ranAgain(
+  world: LedgerWorld,
+  id: Uint8Array,
+  tasks: readonly ReexecutionTask[],
+  failing = 16,
+): ReexecutedSubtask[] {
+  const { job } = world.jobs.get(hex(id))!.signed;
+  return tasks.map(({ first, end, expected }) => {
+    const mapFuel = simulatedSum(job, first, end, Math.max(first, failing));
+    return { result: expected, mapFuel };
+  });
+}
+
 describe('running subtasks again', () => {
   const seed = hash('dev', 'reader');
 
   test('agrees, differs, or was not run', () => {
-    const { audit, trust } = scene({ seats: 7 });
+    const { audit, trust, world, id } = scene({ seats: 7 });
     const found = audit(trust, { reexecute: { count: 3, seed, cids: null } });
     const tasks = found.reexecution!.value!;
     expect(tasks.length).toBe(3);
     const single = audit(trust, { reexecute: { count: 1, seed, cids: null } });
     expect(single.reexecution!.value!.length).toBe(1);
-    const outcomes = tasks.map(({ expected }) => expected);
+    const outcomes = ranAgain(world, id, tasks);
     const conclude = (reexecution: typeof outcomes | (null | (typeof outcomes)[number])[]) =>
       concludeAudit(found, { ...rendered, reexecution });
     expect(conclude(outcomes).verdict).toBe('verified');
@@ -205,22 +268,48 @@ describe('running subtasks again', () => {
     expect(conclude([null, ...outcomes.slice(1)]).verdict).toBe('cannot-tell');
     const wrong = { ok: true, valueHash: sha256(utf8('wrong')) } as const;
     const failed = { ok: false, class: 'trap', item: tasks[0]!.first } as const;
-    for (const other of [wrong, failed]) {
-      const refuted = conclude([other, ...outcomes.slice(1)]);
+    for (const result of [wrong, failed]) {
+      const refuted = conclude([{ ...outcomes[0]!, result }, ...outcomes.slice(1)]);
       expect(refuted).toMatchObject({ verdict: 'refuted', code: 'AUDIT_REEXECUTION' });
     }
     expect(found.verdict, 'nothing was run').toBe('cannot-tell');
   });
 
   test('of a failed job, failures are compared as well', () => {
-    const { audit, trust } = scene({ seats: 4, program: { failing: 5 } });
+    const { audit, trust, world, id } = scene({ seats: 4, program: { failing: 5 } });
     const wish = { count: 99, seed, cids: null };
     const tasks = audit(trust, { reexecute: wish }).reexecution!.value!;
     expect(tasks.map(({ subtask }) => subtask)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
-    const outcomes = tasks.map(({ expected }) => expected);
+    const outcomes = ranAgain(world, id, tasks, 5);
     expect(checkReexecution(tasks, outcomes).status).toBe('ok');
-    outcomes[2] = { ok: false, class: 'trap', item: 4 };
+    outcomes[2] = { ...outcomes[2]!, result: { ok: false, class: 'trap', item: 4 } };
     expect(checkReexecution(tasks, outcomes).status).toBe('failed');
+  });
+
+  test('fuel is compared: of a whole lane exactly, of a part that it is no more', () => {
+    const { audit, trust, world, id } = scene({ seats: 4 });
+    const wish = { count: 99, seed, cids: null };
+    const tasks = audit(trust, { reexecute: wish }).reexecution!.value!;
+    const outcomes = ranAgain(world, id, tasks);
+    const first = tasks.findIndex(({ lane }) => lane.number === 1);
+    const off = (fuel: bigint) =>
+      outcomes.map((one, at) => (at === first ? { ...one, mapFuel: one.mapFuel + fuel } : one));
+    expect(checkReexecution(tasks, outcomes).status).toBe('ok');
+    for (const fuel of [1n, -1n]) {
+      const ruling = checkReexecution(tasks, off(fuel));
+      expect(ruling).toMatchObject({ status: 'failed', code: 'AUDIT_REEXECUTION' });
+      expect(ruling.because).toContain('lane 1');
+    }
+    // One subtask of four: only what is more than the whole lane claims can be told.
+    const { mapFuel } = tasks[first]!.lane;
+    const own = outcomes[first]!.mapFuel;
+    const alone = (fuel: bigint) =>
+      checkReexecution([tasks[first]!], [{ ...outcomes[first]!, mapFuel: fuel }]).status;
+    expect([own, mapFuel, mapFuel + 1n].map(alone)).toEqual(['ok', 'ok', 'failed']);
+    // Where one of the lane could not be run, the others are only a part.
+    const lost = off(-1n).map((one, at) => (at === tasks.length - 1 ? null : one));
+    expect(tasks.at(-1)!.lane.number).toBe(1);
+    expect(checkReexecution(tasks, lost)).toMatchObject({ code: 'AUDIT_NOT_RUN' });
   });
 
   test('a blob input must be given, and be the right one', () => {

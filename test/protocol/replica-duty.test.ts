@@ -78,8 +78,7 @@ function drawnReplica() {
   if (execute === undefined) throw new Error('a drawn seat begins at once');
   return { one, duty: execute.duty };
 }
-const outcomeOf = (duty: Parameters<typeof simulateLane>[0]): LaneOutcome =>
-  simulateLane(duty, {}, false);
+const outcomeOf = (duty: Parameters<typeof simulateLane>[0]): LaneOutcome => simulateLane(duty, {});
 
 describe('a duty', () => {
   test('begins with the valid block, is signed when that is final, and said until ordered', () => {

@@ -18,9 +18,16 @@ import type { SimulatedNetwork } from './network.ts';
 
 /**
  * silent: says nothing. equivocating: says two things. lying: executes falsely, votes honestly.
- * withholding: proposes and never serves the body. forging: proposes wrong state roots.
+ * miscounting: executes truly, and claims another fuel. withholding: proposes and never serves the body. forging: proposes wrong state roots.
  */
-export const roles = ['silent', 'equivocating', 'lying', 'withholding', 'forging'] as const;
+export const roles = [
+  'silent',
+  'equivocating',
+  'lying',
+  'miscounting',
+  'withholding',
+  'forging',
+] as const;
 export type Role = (typeof roles)[number];
 
 /** What a faulty seat sends to one listener in place of a message of its own. */

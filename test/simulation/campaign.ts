@@ -11,7 +11,7 @@ import { type WeatherName, weathers } from './weather.ts';
 import { type Plan, World } from './world.ts';
 
 /** What the f faulty seats of a campaign do; `none`: there are none. */
-export const campaignRoles = ['none', 'silent', 'equivocating', 'lying'] as const;
+export const campaignRoles = ['none', 'silent', 'equivocating', 'lying', 'miscounting'] as const;
 export const campaignWeathers = ['delayed', 'lossy', 'doubled', 'shuffled', 'stormy'] as const;
 export type CampaignRole = (typeof campaignRoles)[number];
 
@@ -24,7 +24,7 @@ export type Case = {
   readonly crashes?: boolean;
 };
 
-/** Seed s of a campaign: each role meets each weather once in twenty seeds. */
+/** Seed s of a campaign: each role meets each weather once in 25 seeds. */
 export function caseOf(seed: number, seats: number): Case {
   const role = campaignRoles[seed % campaignRoles.length]!;
   const place = Math.floor(seed / campaignRoles.length) % campaignWeathers.length;

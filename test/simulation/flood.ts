@@ -116,7 +116,7 @@ function statement(hand: Hand, victim: ReplicaState): Uint8Array {
   const drawId = lane?.waves.at(-1)?.drawId ?? digest();
   const wave = Math.max((lane?.waves.length ?? 1) - 1, 0);
   const at = { seat: liar(), job: open ?? digest(), lane: below(3), wave, drawId };
-  const claim = { laneRoot: digest(), valueCid: null, mapFuel: 0n };
+  const claim = { laneRoot: digest(), valueCid: null, mapFuel: BigInt(below(2 ** 30)) };
   const all: readonly Statement[] = [
     { kind: 'commit', ...at, digest: digest() },
     { kind: 'abstain', ...at, class: 'timeout' },

@@ -9,7 +9,9 @@ import { devParameters, type Genesis } from '../../protocol/ledger/genesis.ts';
 import type { Header } from '../../protocol/ledger/header.ts';
 import { headerHash } from '../../protocol/ledger/header.ts';
 import { rawCid } from '../../protocol/merkle/cid.ts';
+import { costTableVersion, rewriterVersion } from '../../protocol/params.ts';
 import { simulatedCrypto } from './crypto.ts';
+import { simulatedLimits } from './lane.ts';
 
 /** Index of the account that submits jobs, and of one that has no tokens. */
 const submitterIndex = 1_000;
@@ -50,8 +52,8 @@ export function simulatedJob(
   const keys = network.keys(submitter);
   const job: Job = {
     version: 1,
-    rewriter: 0,
-    costTable: 0,
+    rewriter: rewriterVersion,
+    costTable: costTableVersion,
     network: network.rules.network,
     submitter: keys.publicKey,
     nonce: 1n,
@@ -64,10 +66,7 @@ export function simulatedJob(
     lossExponent: 9,
     adversary: network.rules.genesis.seats.length < 5 ? 'max' : '1/5',
     spare: 0,
-    fuelItem: 0n,
-    fuelCombine: 0n,
-    fuelFold: 0n,
-    fuelRender: 0n,
+    ...simulatedLimits,
     slowItemMs: 10,
     fee: 1n,
     anchorHeight: anchor.height,

@@ -6,7 +6,7 @@ import { type Case, runCase } from './campaign.ts';
 import { type Cut, loadMachine } from './mutant.ts';
 import type { Plan } from './world.ts';
 
-const seedsMax = 12;
+const seedsMax = 24;
 
 /** The first seed at which a violation is reported that `pattern` describes, or null. */
 function firstSeed(one: Omit<Case, 'seed'>, plan: Partial<Plan>, pattern: RegExp): number | null {
@@ -56,6 +56,12 @@ const twins: readonly Twin[] = [
       },
     ],
     one: { seats: 7, role: 'lying', weather: 'calm' },
+    pattern: /I12 soundness/,
+  },
+  {
+    name: 'a claim that is the same with another fuel lets a minority set what is paid',
+    cuts: [{ file: 'aggregation/lane.ts', text: '    a.mapFuel === b.mapFuel &&\n', by: '' }],
+    one: { seats: 7, role: 'miscounting', weather: 'calm' },
     pattern: /I12 soundness/,
   },
   {

@@ -15,7 +15,7 @@ import { type Adversary, adversary, type Role } from './adversaries.ts';
 import { type Checker, checker } from './checker.ts';
 import { type Disk, emptyDisk, type Forgets, keptOn, store } from './disk.ts';
 import { queue } from './engine/queue.ts';
-import { type Behaviour, simulateLane } from './lane.ts';
+import { type Behaviour, type Lie, simulateLane } from './lane.ts';
 import { type SimulatedNetwork, simulatedNetwork } from './network.ts';
 import { type Chance, chance } from './random.ts';
 import { type Partition, type Transport, transport } from './transport.ts';
@@ -71,6 +71,12 @@ export type SimNode = {
   isolatedUntil: number;
   wakeAt: number;
 };
+
+/** How a seat bends what its lanes came to. */
+function lieOf(role: Role | null): Lie | null {
+  if (role === 'lying') return 'value';
+  return role === 'miscounting' ? 'fuel' : null;
+}
 
 /** Milliseconds until a lane is executed. */
 const executionMs = 30;
@@ -301,7 +307,7 @@ export class World {
         const { key, job } = effect.duty;
         const behaviour = this.behaviours.get(hex(job)) ?? {};
         this.#during(node, executionMs, () => {
-          const outcome = simulateLane(effect.duty, behaviour, node.role === 'lying');
+          const outcome = simulateLane(effect.duty, behaviour, lieOf(node.role));
           this.#step(node, { kind: 'executed', now: this.#clock(node), key, outcome });
         });
         return;

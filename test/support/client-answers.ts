@@ -30,6 +30,8 @@ export const job = (at: number, state: JobView['state'] = 'running'): JobView =>
   items: 1,
   subtasks: 1,
   fee: '1',
+  fuelItem: '16777216',
+  mapFuel: null,
   includedHeight: 1,
   endedHeight: state === 'settled' ? at : null,
   provisional: null,

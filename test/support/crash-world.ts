@@ -271,7 +271,7 @@ export class CrashWorld {
         this.#during(host, laneMs, (driver) => {
           // A second life comes to something else: what was said before must stay all the same.
           const behaviour = host.life > 1 ? ({ abstain: 'timeout' } as const) : {};
-          const outcome = simulateLane(duty, behaviour, false);
+          const outcome = simulateLane(duty, behaviour);
           driver.take({ kind: 'executed', key: duty.key, outcome });
         });
         return;

@@ -21,7 +21,7 @@ import {
 } from '../../protocol/job/statement.ts';
 import { genesisChain } from '../../protocol/ledger/chain.ts';
 import { ratio } from '../../protocol/ratio.ts';
-import { simulateLane } from '../simulation/lane.ts';
+import { type Lie, simulatedLimits, simulateLane } from '../simulation/lane.ts';
 import { simulatedJob, simulatedNetwork } from '../simulation/network.ts';
 
 const network = simulatedNetwork(4, 0);
@@ -39,6 +39,7 @@ export const sceneRules: LaneRules = {
   lanes: 2,
   items: 12,
   subtasks: 6,
+  fuelItem: simulatedLimits.fuelItem,
   drawnMs: 1_000_000,
   commitWindowMs: 4_000,
   revealWindowMs: 3_000,
@@ -49,7 +50,7 @@ export const sceneRules: LaneRules = {
 /** How a seat's words differ from those of an honest one. */
 export type SeatWish = {
   readonly wave?: number;
-  readonly lie?: boolean;
+  readonly lie?: Lie;
   /** Items from this one on trap. */
   readonly failing?: number;
 };
@@ -132,7 +133,7 @@ export class LaneScene {
   /** What a seat makes of the lane. */
   work(
     seat: number,
-    { wave = this.wave, lie = false, failing }: SeatWish = {},
+    { wave = this.wave, lie, failing }: SeatWish = {},
   ): Work & {
     readonly saltKey: Uint8Array;
   } {

@@ -17,7 +17,7 @@ import {
   openItem,
 } from '../../protocol/algebra/transcript.ts';
 import { subtaskWork } from '../../protocol/algebra/work.ts';
-import { hex, utf8 } from '../../protocol/brand.ts';
+import { concatBytes, hex, utf8 } from '../../protocol/brand.ts';
 import { type Certificate, voteMessage } from '../../protocol/consensus/message.ts';
 import { leaderOf, quorum } from '../../protocol/consensus/seats.ts';
 import { hash, sha256, uint64 } from '../../protocol/crypto/hash.ts';
@@ -47,10 +47,11 @@ import type { JobRecord } from '../../protocol/ledger/record.ts';
 import { StateCursor } from '../../protocol/ledger/state.ts';
 import { applyBlock, draftBlock } from '../../protocol/ledger/transition.ts';
 import { blobCid } from '../../protocol/merkle/blob.ts';
-import { protocolVersion } from '../../protocol/params.ts';
+import { costTableVersion, protocolVersion, rewriterVersion } from '../../protocol/params.ts';
 import type { LanePiece, ReceiptPieces } from '../../protocol/receipt/issue.ts';
 import { beaconInput, nextBeacon } from '../../protocol/sampling/beacon.ts';
 import { simulatedCrypto } from '../simulation/crypto.ts';
+import { type Lie, simulatedLimits, simulatedSum } from '../simulation/lane.ts';
 
 /** Who holds the keys of a world. Accounts have keys of their own. */
 export type WorldKeys = {
@@ -69,6 +70,8 @@ export function fakeKeys(seed: number): WorldKeys {
 export type SeatRole =
   | 'honest'
   | 'lie'
+  /** Tells the true value, and another fuel. */
+  | 'miscount'
   | 'silent'
   | 'abstain'
   | 'equivocate'
@@ -90,6 +93,8 @@ export type WorldProgram = {
   /** Bends what every seat of a lane says, so that nonsense is agreed on. */
   readonly bend?: (made: LanePiece, lane: number) => LanePiece;
 };
+
+const lies: { readonly [K in SeatRole]?: Lie } = { lie: 'value', miscount: 'fuel' };
 
 const startMs = 1_700_000_000_000;
 
@@ -149,8 +154,8 @@ export class LedgerWorld {
     const account = this.keys.account(0);
     const job: Job = {
       version: protocolVersion,
-      rewriter: 0,
-      costTable: 0,
+      rewriter: rewriterVersion,
+      costTable: costTableVersion,
       network: this.rules.network,
       submitter: account.publicKey,
       nonce: this.#nonce++,
@@ -163,10 +168,7 @@ export class LedgerWorld {
       lossExponent: 9,
       adversary: 'max',
       spare: 0,
-      fuelItem: 0n,
-      fuelCombine: 0n,
-      fuelFold: 0n,
-      fuelRender: 0n,
+      ...simulatedLimits,
       slowItemMs: 1,
       fee: 1n,
       anchorHeight: header.height,
@@ -239,7 +241,7 @@ export class LedgerWorld {
     if (role === 'silent') return [];
     if (role === 'abstain')
       return slot.abstained === null ? [{ kind: 'abstain', ...subject, class: 'timeout' }] : [];
-    const work = this.execute(id, record, lane, slot, drawId, role === 'lie');
+    const work = this.execute(id, record, lane, slot, drawId, lies[role] ?? null);
     const reveal: Reveal = {
       ...subject,
       claim: work.claim,
@@ -276,7 +278,7 @@ export class LedgerWorld {
     lane: number,
     slot: Pick<Slot, 'seat' | 'wave'>,
     drawId: Uint8Array,
-    lie: boolean,
+    lie: Lie | null,
   ): {
     readonly claim: LaneClaim;
     readonly saltKey: Uint8Array;
@@ -289,7 +291,9 @@ export class LedgerWorld {
     const lanes = record.plan!.lanes;
     const saltKey = this.keys.seat(seat).keyedHash(saltInput(drawId, id, lane));
     const items = itemCount(job);
-    let sum = lie ? 1 : 0;
+    let sum = lie === 'value' ? 1 : 0;
+    let mapFuel = lie === 'fuel' ? -1n : 0n;
+    const failing = program.failing ?? items;
     const works = laneSubtasks(job.subtasks, lanes, lane).map((subtask) => {
       const { first, end } = subtaskItems(items, job.subtasks, subtask);
       const seed = noiseSeed({ beacon: drawId, job: id, subtask, wave, seat });
@@ -301,11 +305,11 @@ export class LedgerWorld {
         else folds.push(sha256(uint64(stack[stack.push(stack.pop()! + stack.pop()!) - 1]!)));
       }
       sum += stack[0]!;
-      const failing = program.failing ?? items;
+      mapFuel += simulatedSum(job, first, end, Math.max(first, failing));
       const results = Array.from({ length: end - first }, (_, place): ItemResult => {
         const item = first + place;
         if (item >= failing) return { ok: false, class: program.failure ?? 'trap' };
-        return { ok: true, valueHash: sha256(uint64(item ** 2 + (lie ? 1 : 0))) };
+        return { ok: true, valueHash: sha256(uint64(item ** 2 + (lie === 'value' ? 1 : 0))) };
       });
       return subtaskWork(
         { subtask, first, plan, items: results, folds: end > failing ? null : folds },
@@ -315,15 +319,14 @@ export class LedgerWorld {
     const made: LaneLeaf[] = works.map(({ subtask, result }) => ({ subtask, result }));
     if (program.failingFold === lane) made.push(laneFoldFailure(lanes));
     const failed = made.some(({ result }) => !result.ok);
-    const padding = new Uint8Array(program.padding ?? 0);
-    const honest = failed ? null : Uint8Array.from([...uint64(sum), ...padding]);
+    const honest = failed ? null : concatBytes(uint64(sum), new Uint8Array(program.padding ?? 0));
     const { leaves, value } = program.bend?.({ leaves: made, value: honest }, lane) ?? {
       leaves: made,
       value: honest,
     };
     const transcript = laneTranscript(works);
     const valueCid = value === null ? null : blobCid(value);
-    const claim = { laneRoot: laneRoot(leaves), valueCid, mapFuel: 0n };
+    const claim = { laneRoot: laneRoot(leaves), valueCid, mapFuel };
     this.#pieces.set(pieceKey(id, claim), { leaves, value });
     return { claim, saltKey, transcript, value };
   }

@@ -127,3 +127,25 @@ export function exampleProgram(name: (typeof exampleNames)[number]): Uint8Array 
   const path = new URL(`../../programs/${name}/${name}.wasm`, import.meta.url);
   return new Uint8Array(readFileSync(path));
 }
+
+/** A fresh instance of a program as it is, without counters. */
+export function openPlain(bytes: Uint8Array) {
+  const { exports } = new engine.Instance(new engine.Module(bytes), {});
+  const memory = () => new Uint8Array((exports.memory as { readonly buffer: ArrayBuffer }).buffer);
+  const run = (name: string, values: Value[]): bigint => {
+    const result = (exports[name] as (...values: Value[]) => Value)(...values);
+    return BigInt(result);
+  };
+  const call = (name: string, given: readonly Uint8Array[], index?: bigint): bigint => {
+    const values = given.flatMap((argument): Value[] => {
+      if (argument.length === 0) return [0, 0];
+      const pointer = Number(BigInt.asUintN(32, run('anw_alloc', [argument.length])));
+      memory().set(argument, pointer);
+      return [pointer, argument.length];
+    });
+    return BigInt.asUintN(64, run(name, index === undefined ? values : [...values, index]));
+  };
+  const read = (result: bigint): Uint8Array =>
+    memory().slice(Number(result >> 32n), Number(result >> 32n) + Number(result & 0xffff_ffffn));
+  return { call, read };
+}

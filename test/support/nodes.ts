@@ -16,6 +16,8 @@ import type { Genesis } from '../../protocol/ledger/genesis.ts';
 import { headerHash } from '../../protocol/ledger/header.ts';
 import {
   costTableVersion,
+  fuelCallMax,
+  fuelFoldMax,
   jobLifeMsMax,
   protocolVersion,
   rewriterVersion,
@@ -136,10 +138,10 @@ export function signPrimes({
     lossExponent: 9,
     adversary: 'max',
     spare: 0,
-    fuelItem: 0n,
-    fuelCombine: 0n,
-    fuelFold: 0n,
-    fuelRender: 0n,
+    fuelItem: 2n ** 33n,
+    fuelCombine: fuelCallMax,
+    fuelFold: fuelFoldMax,
+    fuelRender: fuelCallMax,
     slowItemMs: 100,
     fee: 1n,
     anchorHeight: anchor.height,
@@ -154,7 +156,7 @@ export function signPrimes({
 /** How many items the primes below `to` are, as the program itself counts them. */
 export async function primesItems(executor: Executor, path: string, to: number): Promise<number> {
   const parameters = utf8(JSON.stringify({ from: 0, to }));
-  const counted = await executor.count(path, parameters, 10_000, AbortSignal.timeout(10_000));
+  const counted = await executor.count(path, parameters, AbortSignal.timeout(10_000));
   if (counted.kind !== 'ok') throw new Error(`counting the items: ${counted.reason}`);
   const { buffer, byteOffset } = counted.value;
   return Number(new DataView(buffer, byteOffset, 8).getBigUint64(0));

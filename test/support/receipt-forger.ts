@@ -114,6 +114,14 @@ function votes(
   }));
 }
 
+/** A reveal with another fuel in its claim, signed anew by its seat or not; others as they are. */
+export function withFuel(entry: LoggedStatement, by: LedgerWorld | null): LoggedStatement {
+  const { statement, signature } = entry.signed;
+  if (statement.kind !== 'reveal') return entry;
+  const bent = { ...statement, claim: { ...statement.claim, mapFuel: 7n } };
+  return { ...entry, signed: by?.sign(bent) ?? { statement: bent, signature } };
+}
+
 /** Every tree that differs from `wire` in one place. */
 export function* mutations(wire: Wire): Generator<Wire> {
   if (Array.isArray(wire)) {

@@ -97,22 +97,29 @@ function expressionCode(expression: Expression): number[] {
   }
 }
 
-/** The statements as instructions; `return` gives the first local. */
-export function codeOf(statements: readonly Statement[]): number[] {
-  return statements.flatMap(statementCode);
+/**
+ * The statements as instructions; `return` gives the first local.
+ * @param afterSet - What follows each time that a local is set.
+ */
+export function codeOf(
+  statements: readonly Statement[],
+  afterSet: readonly number[] = [],
+): number[] {
+  return statements.flatMap((one) => statementCode(one, afterSet));
 }
 
-function statementCode(one: Statement): number[] {
+function statementCode(one: Statement, afterSet: readonly number[]): number[] {
   switch (one.kind) {
     case 'set':
-      return [...expressionCode(one.to), 0x21, one.local];
+      return [...expressionCode(one.to), 0x21, one.local, ...afterSet];
     case 'block':
-      return [0x02, 0x40, ...codeOf(one.body), 0x0b];
+      return [0x02, 0x40, ...codeOf(one.body, afterSet), 0x0b];
     case 'loop':
-      return [0x03, 0x40, ...codeOf(one.body), 0x0b];
+      return [0x03, 0x40, ...codeOf(one.body, afterSet), 0x0b];
     case 'if': {
-      const other = one.other === null ? [] : [0x05, ...codeOf(one.other)];
-      return [...expressionCode(one.test), 0x04, 0x40, ...codeOf(one.taken), ...other, 0x0b];
+      const other = one.other === null ? [] : [0x05, ...codeOf(one.other, afterSet)];
+      const taken = codeOf(one.taken, afterSet);
+      return [...expressionCode(one.test), 0x04, 0x40, ...taken, ...other, 0x0b];
     }
     // The function's own label would take the result along: `return` is tried in its place.
     case 'br':

@@ -66,6 +66,7 @@ export function viewNode(wish: NodeWish): AnwansiNode {
     receipt: notForViews,
     stateProof: notForViews,
     duties: notForViews,
+    laws: notForViews,
     dutySummary: notForViews,
     watch: notForViews,
     stop: notForViews,

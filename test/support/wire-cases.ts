@@ -209,7 +209,8 @@ const record = (d: Draw) => ({
   ...{ state: d.pick(jobStates), reason: d.text(20), submitter: d.digest() },
   ...{ items: d.int(1_048_576, 1), subtasks: d.int(65_536, 1), lossExponent: d.int(15, 1) },
   ...{ adversary: d.pick(adversaryWords), slowItemMs: d.int(10_000), waves: d.int(64, 1) },
-  ...{ fee: d.big(tokens), escrow: d.big(tokens), includedHeight: d.int(height) },
+  ...{ fuelItem: d.big(fuel), fee: d.big(tokens), escrow: d.big(tokens) },
+  includedHeight: d.int(height),
   ...{ parentView: d.int(view), anchorView: d.int(view), anchorHeight: d.int(view) },
   plan: d.maybe(() => ({
     ...{ seats: d.int(4_096), seatSetHash: d.digest(), adversarial: d.int(4_096) },

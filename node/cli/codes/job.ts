@@ -34,7 +34,7 @@ export const jobCodes = [
     [
       'JOB_ITEM_FAILED',
       'The job failed: its program failed on an item, and the seats agree on that.',
-      'The program trapped or returned a value that is none.',
+      'The program trapped, returned a value that is none, or used up its fuel or its depth.',
       'The result names the lowest failing item; correct the program or the input.',
     ],
     [
@@ -115,13 +115,13 @@ export const jobCodes = [
       'JOB_METERING_VERSION',
       'The job names a version of metering that is not in use.',
       'A client of ours does not make such a job: it was changed, or made by other software.',
-      'Leave both versions at 0.',
+      'Name version 1 of both.',
     ],
     [
-      'JOB_FUEL_UNSUPPORTED',
-      'The job sets limits of fuel.',
-      'Programs are not metered yet.',
-      'Leave all limits of fuel at 0.',
+      'JOB_FUEL_OUT_OF_RANGE',
+      'A limit of fuel is 0, or more than a job may set.',
+      'An item, a combine and the rendering have 2^36 units at most, the whole fold has 2^40.',
+      'Set limits in that range; make items smaller where one needs more.',
     ],
     [
       'JOB_TIER_UNSUPPORTED',
@@ -174,8 +174,8 @@ export const jobCodes = [
     [
       'JOB_ESCROW',
       'The submitter’s account does not cover the job’s escrow.',
-      'The work that a job can need is paid in advance; what is left comes back.',
-      'Fund the account, or ask for less.',
+      'All the fuel that a job can need is paid in advance; what is left comes back.',
+      'Fund the account, or give items less fuel.',
     ],
   ]),
   ...entries(null, [
@@ -235,7 +235,7 @@ export const jobCodes = [
     ],
     [
       'LANE_VALUE_MISMATCH',
-      'A reveal carries a value that is not the one it names.',
+      'A reveal carries another value than it names, or more fuel than its items may use.',
       'The seat’s software is at fault, or it means harm.',
       'Nothing to do: its answer does not count.',
     ],

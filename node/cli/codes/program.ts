@@ -100,6 +100,12 @@ export const programCodes = [
       'Correct the program; submitting it with this client shows the rule first.',
     ],
     [
+      'PROGRAM_LAWLESS',
+      'The job was voided: its seats refuse a program whose combine is no law.',
+      'Their own checks found values for which order, bracket or the empty value matters.',
+      'Run `anwansi program check` on it: it shows such values, and the seed that finds them.',
+    ],
+    [
       'PROGRAM_UNRUNNABLE',
       'The job was voided: its seats could not run the program.',
       'It wants more memory than their machines give, or crashes their sandbox.',
@@ -200,6 +206,12 @@ export const programCodes = [
       'The sandbox could not be started.',
       'The system does not let this user start a child process, or memory is short.',
       'Check limits on processes and memory; the cause is in the message with -v.',
+    ],
+    [
+      'EXECUTOR_ENGINE',
+      'This machine runs programs otherwise than the network, or too slowly.',
+      'The engine of this Node fails a vector of the specification, named in the message.',
+      'Use the Node version that the package brings; if it is time that lacks, a faster machine.',
     ],
   ]),
   ...entries(4, [

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { usualFee } from '../../client/fuel.ts';
 import type { Wish } from '../../client/prepare.ts';
 import { loadProgram } from '../../client/program.ts';
 import type { Embedded } from '../../embedded.ts';
@@ -27,8 +28,9 @@ export const demo = defineCommand({
     onExit(() => rm(folder, { recursive: true, force: true }));
     const text = join(folder, 'spec.md');
     const words = await writeSpecification(text);
-    const network = await startNetwork({ seats: 7, faulty: 0, fault: null, seed: null }, context);
-    const common = { subtasks: null, lossExponent: 9, adversary: '1/5', fee: 1n } as const;
+    const wish = { seats: 7, faulty: 0, fault: null, seed: null, looking: false };
+    const network = await startNetwork(wish, context);
+    const common = { subtasks: null, lossExponent: 9, adversary: '1/5', fee: usualFee } as const;
     output.note(`\nprimes below ${primesBelow}`);
     const primes = await runAndVerify(
       {
@@ -73,6 +75,8 @@ async function runAndVerify(
   context: Context,
 ): Promise<{ readonly job: FinishedJob; readonly text: string }> {
   const { runJob } = await import('../run-job.ts');
+  const { passLaws } = await import('../law-gate.ts');
+  await passLaws(wish, network, context);
   const job = await runJob(wish, network, context);
   await writeFile(receiptFile, job.receipt);
   const { conclusion } = await verifyFile(receiptFile, 'dev', context);

@@ -10,6 +10,7 @@ export const explain = defineCommand({
   summary: 'Explain a code: what it means, why it comes about, what to do.',
   examples: [
     ['anwansi explain STORE_LOCKED', 'One code.'],
+    ['anwansi explain out-of-fuel', 'Why an item failed, as a receipt says it.'],
     ['anwansi explain', 'All codes, a line each.'],
   ],
   arguments: {
@@ -21,7 +22,7 @@ export const explain = defineCommand({
       output.result({ codes: codeCatalogue.map(document) }, table([['code', 'meaning'], ...rows]));
       return;
     }
-    const entry = codeEntry(code.toUpperCase());
+    const entry = codeEntry(code.toUpperCase().replaceAll('-', '_'));
     if (entry === undefined) {
       const near = nearestCodes(code);
       throw new CliError({

@@ -31,15 +31,16 @@ export const jobResult = defineCommand({
     askNode(values, context, async (client) => {
       const { output, signal } = context;
       if (values.out !== undefined) await checkTarget(values.out);
-      const { auditRemote, resultOf } = await import('../remote-job.ts');
+      const { auditRemote, receiptBill, resultOf } = await import('../remote-job.ts');
       const id = await findJob(client, values.job, signal);
       const audited = await auditRemote(client, id, values.trust, context);
       const result = resultOf(audited);
       const out = values.out ?? null;
       if (out !== null) await writeTarget(out, result);
       const { resultDocument } = await import('../run-words.ts');
+      const fuel = receiptBill(audited.audit);
       output.result(
-        { job: id, result: resultDocument(result, out), verdict: 'verified' },
+        { job: id, result: resultDocument(result, out), fuel, verdict: 'verified' },
         out === null ? result : `result ${out}`,
       );
       return undefined;

@@ -52,7 +52,7 @@ function dutyTable(duties: readonly DutyView[]): string {
       String(duty.closedHeight ?? ''),
       duty.state,
       duty.paid,
-      plainText(duty.why, 120),
+      plainText(duty.why, 240),
     ]),
   ]);
 }

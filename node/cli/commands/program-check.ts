@@ -1,8 +1,9 @@
 /** Test the laws of a program in the sandbox, and show the smallest counterexample. */
 import { randomBytes } from 'node:crypto';
 import { defineCommand } from '../command.ts';
-import { exitCodes } from '../error.ts';
+import { exitCodes, usageError } from '../error.ts';
 import { shellWord } from '../shell-word.ts';
+import { checkTarget, writeTarget } from '../target.ts';
 
 export const programCheck = defineCommand({
   name: 'program check',
@@ -14,6 +15,10 @@ export const programCheck = defineCommand({
       'A program that makes its own items.',
     ],
     ['anwansi program check my.wasm --seed 1729 --runs 10000', 'The same again, ten times longer.'],
+    [
+      'anwansi program check my.wasm --seed 1729 --report my.law',
+      'Its report in a file, the same bytes on every machine.',
+    ],
   ],
   arguments: {
     program: { kind: 'text', describe: 'A name under programs/, or a .wasm file.' },
@@ -30,28 +35,38 @@ export const programCheck = defineCommand({
     seed: { kind: 'text', placeholder: 'S', describe: 'Makes the check the same again.' },
     input: { kind: 'path', placeholder: 'FILE', describe: 'An input of the kind it will work on.' },
     params: { kind: 'text', placeholder: 'JSON', describe: 'Parameters, passed as they are.' },
+    report: { kind: 'path', placeholder: 'FILE', describe: 'Where the report goes, by content.' },
   },
-  run: async (context, { program, runs, seed: given, input, params }) => {
+  run: async (context, { program, runs, seed: given, input, params, report: file }) => {
     // Loaded when it is needed: help and explanations come at once.
     const { openGround } = await import('../../kit/ground.ts');
-    const { checkLaws } = await import('../../kit/check.ts');
-    const { renderValues, reportDocument, reportLines } = await import('../../kit/report.ts');
+    const { openItems } = await import('../../kit/items.ts');
+    const { checkLaws } = await import('../../laws/check.ts');
+    const { seedLengthMax } = await import('../../laws/report.ts');
+    const { renderValues, reportDocument, reportLines } = await import('../../laws/words.ts');
     const seed = given ?? randomBytes(4).toString('hex');
+    if (seed.length > seedLengthMax || !seed.isWellFormed())
+      throw usageError(`a seed has at most ${seedLengthMax} letters`, 'Choose a shorter one.');
+    if (file !== undefined) await checkTarget(file);
     const ground = await openGround(context, program, params ?? '');
-    const report = await checkLaws(ground, { runs, seed, inputPath: input ?? null });
-    const shown = await renderValues(ground, report.counterexample);
+    const items = await openItems(ground, input ?? null);
+    const check = await checkLaws(ground, items, { runs, seed });
+    context.signal.throwIfAborted();
+    const shown = await renderValues(ground, check);
     const options = Object.entries({ input, params }).flatMap(([name, value]) =>
       value === undefined ? [] : [`--${name}`, value],
     );
     const words = ['program', 'check', program, '--seed', seed, '--runs', String(runs), ...options];
     const again = ['anwansi', ...words.map(shellWord)].join(' ');
-    const told = { seed, runs, again };
-    const lines = reportLines(report, shown, told);
-    context.output.result(reportDocument(report, shown, told), lines.join('\n'));
+    if (file !== undefined && check.blob === null)
+      context.output.warn('no report was written: this machine could not run something');
+    else if (file !== undefined) await writeTarget(file, check.blob!.bytes);
+    const lines = reportLines(check, shown, again);
+    context.output.result(reportDocument(check, shown, again), lines.join('\n'));
     return {
       refuted: exitCodes.refuted,
       untested: exitCodes.inconclusive,
       'none-found': exitCodes.done,
-    }[report.verdict];
+    }[check.report.verdict];
   },
 });

@@ -31,6 +31,7 @@ export const programNew = defineCommand({
     output.note(`  anwansi program build ${shown}`);
     output.note(`  anwansi program test ${shown}`);
     output.note(`  anwansi program check ${built} --input YOUR-DATA`);
+    output.note(`  anwansi program bench ${built} --input YOUR-DATA`);
     output.result({ folder, name: recipe.name, language: recipe.language }, folder);
   },
 });

@@ -64,7 +64,7 @@ async function runCase(
 
 /** What is wrong with a job's end, in a line; null where it is what was expected. */
 async function faultOf({ expected }: Case, job: LocalJob): Promise<string | null> {
-  const { shownBytes } = await import('../../kit/origin.ts');
+  const { shownBytes } = await import('../../laws/origin.ts');
   switch (job.kind) {
     case 'failed':
       return `${job.where} failed: ${job.reason}`;

@@ -1,5 +1,5 @@
-/** Quote what a wish costs: seats of a lane, lanes, executions, and the bound that it gives. */
-import { seatCountMax, seatCountMin } from '../../../protocol/params.ts';
+/** Quote what a wish costs: executions, the bound that they give, and the fuel of a job. */
+import { fuelUnit, seatCountMax, seatCountMin } from '../../../protocol/params.ts';
 import { formatRatio } from '../../../protocol/ratio.ts';
 import { SamplingError } from '../../../protocol/sampling/error.ts';
 import {
@@ -8,8 +8,13 @@ import {
   defaultAdversary,
   drawPlan,
 } from '../../../protocol/sampling/plan.ts';
-import { defineCommand } from '../command.ts';
+import { formatFuel, usualFee } from '../../client/fuel.ts';
+import type { Estimate } from '../../kit/estimate.ts';
+import { type Context, defineCommand } from '../command.ts';
+import { usageError } from '../error.ts';
+import { type FuelValues, fuelOptions, fuelWish } from '../fuel-options.ts';
 import { table } from '../output.ts';
+import { type JobPrice, jobLines, jobPrice, measuredJob } from '../quote-words.ts';
 import { formatAdversary, parseAdversary, parseLoss } from '../wish.ts';
 
 /** Sizes of a network that are quoted when none is asked for. */
@@ -22,14 +27,30 @@ type Quote = {
   readonly plan: DrawPlan | null;
 };
 
+/** A network, and what a job costs there; null where none was asked for, or it is refused. */
+type PricedQuote = Quote & { readonly price: JobPrice | null };
+
 export const quote = defineCommand({
   name: 'quote',
-  summary: 'Show how often a job is executed for the loss you accept, and what bound that gives.',
+  summary: 'Show what the loss you accept costs: executions, their bound, and a job’s fuel.',
   examples: [
     ['anwansi quote', 'Networks of several sizes, a wrong result once in 1e9 jobs at most.'],
     ['anwansi quote --seats 64 --loss 1e-6 --adversary 0.1', 'One network, another wish.'],
+    [
+      'anwansi quote wordcount --input README.md --seats 7',
+      'What a job will use and cost, measured here; nothing is paid.',
+    ],
   ],
+  arguments: {
+    program: {
+      kind: 'text',
+      optional: true,
+      describe: 'A name under programs/, or a .wasm file: a few of its items are run here.',
+    },
+  },
   options: {
+    input: { kind: 'path', placeholder: 'FILE', describe: 'Input of the job.' },
+    params: { kind: 'text', placeholder: 'JSON', describe: 'Parameters of the job.' },
     seats: {
       kind: 'integer',
       placeholder: 'N',
@@ -50,19 +71,70 @@ export const quote = defineCommand({
         'Share of the seats that you assume to lie together: 0.05, 0.1, 0.2, max. ' +
         'Without it, 0.2 where it fits, else max.',
     },
+    ...fuelOptions,
   },
-  run: async ({ output }, { seats, loss, adversary }) => {
+  run: async (context, values) => {
+    const { output } = context;
+    const { seats, loss, adversary } = values;
     const lossExponent = parseLoss(loss);
     const share = adversary === undefined ? null : parseAdversary(adversary);
     const quotes =
       seats === undefined
         ? seatCounts.map((count) => quoteOrRefusal(count, share, lossExponent))
         : [quoteOf(seats, share, lossExponent)];
+    const estimate = await estimateOf(values, context);
+    const priced = quotes.map((each) => ({ ...each, price: priceOf(each, estimate) }));
     const asked = `1e-${lossExponent}`;
-    const data = { loss: asked, quotes: quotes.map(document) };
-    output.result(data, `${table([heading, ...quotes.map(row)])}\n\n${legend(asked)}`);
+    const job = estimate === null ? {} : { job: measuredJob(estimate) };
+    const data = { loss: asked, ...job, quotes: priced.map(document) };
+    const above = estimate === null ? [] : [...jobLines(estimate), ''];
+    const rows = table([headingOf(estimate), ...priced.map(row)]);
+    output.result(data, [...above, rows, '', ...legend(asked, estimate)].join('\n'));
   },
 });
+
+type JobValues = FuelValues & {
+  readonly program: string | undefined;
+  readonly input: string | undefined;
+  readonly params: string | undefined;
+};
+
+/** Runs a few items of the job; null where none was named. */
+async function estimateOf(values: JobValues, context: Context): Promise<Estimate | null> {
+  const { program, input, params } = values;
+  const wished = fuelWish(values);
+  if (program === undefined) {
+    const given = jobOnly.filter((name) => values[name] !== undefined);
+    if (given.length === 0) return null;
+    throw usageError(
+      `${given.map(flagOf).join(', ')} without a program: there is no job to quote`,
+      'Name the program: anwansi quote PROGRAM.',
+    );
+  }
+  // Loaded when it is needed: the table alone comes at once.
+  const { openGround } = await import('../../kit/ground.ts');
+  const { estimateJob } = await import('../../kit/estimate.ts');
+  const ground = await openGround(context, program, params ?? '');
+  return estimateJob(ground, input ?? null, wished);
+}
+
+/** Options that say something about a job. */
+const jobOnly = [
+  'input',
+  'params',
+  'fuel',
+  'fuelCombine',
+  'fuelFold',
+  'fuelRender',
+] as const satisfies readonly (keyof JobValues)[];
+
+function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function priceOf({ seats, plan }: Quote, estimate: Estimate | null): JobPrice | null {
+  return plan === null || estimate === null ? null : jobPrice(estimate, seats, plan.perLane);
+}
 
 function quoteOf(seats: number, share: AdversaryDenominator | null, lossExponent: number): Quote {
   const adversary = share ?? defaultAdversary(seats);
@@ -82,13 +154,18 @@ function quoteOrRefusal(
   }
 }
 
-const heading = ['seats', 'adversary', 'liars', 'executions', 'lanes', 'wrong result'];
+function headingOf(estimate: Estimate | null): string[] {
+  const prices = estimate === null ? [] : ['price', 'held'];
+  return ['seats', 'adversary', 'liars', 'executions', 'lanes', ...prices, 'wrong result'];
+}
 
-function row({ seats, adversary, plan }: Quote): string[] {
+function row({ seats, adversary, plan, price }: PricedQuote): string[] {
   const start = [String(seats), formatAdversary(adversary)];
+  const prices = price === null ? [] : [String(price.price ?? '-'), String(price.escrow)];
   if (plan === null) return [...start, '-', '-', '-', 'refused: more liars than consensus bears'];
   const { adversarial, perLane, lanesMax } = plan;
-  return [...start, String(adversarial), String(perLane), String(lanesMax), boundText(plan)];
+  const drawn = [String(adversarial), String(perLane), String(lanesMax)];
+  return [...start, ...drawn, ...prices, boundText(plan)];
 }
 
 function boundText(plan: DrawPlan): string {
@@ -106,17 +183,22 @@ function faulty({ seats }: DrawPlan): number {
   return Math.floor((seats - 1) / 3);
 }
 
-function legend(asked: string): string {
+function legend(asked: string, estimate: Estimate | null): readonly string[] {
+  const prices = [
+    `price      tokens, about, at ${usualFee} for ${formatFuel(fuelUnit)} units of each execution`,
+    'held       tokens that the job needs until it has ended; what is not paid comes back',
+  ];
   return [
     `asked      a wrong result for at most ${asked} of all jobs`,
     'liars      seats assumed to tell all the same wrong result',
     'executions of each subtask when nobody dissents: the seats of a lane',
     'lanes      parts of the network that can share a job out between them',
+    ...(estimate === null ? [] : prices),
     'No view is skipped here; a receipt states the bound of its own draw.',
-  ].join('\n');
+  ];
 }
 
-function document({ seats, adversary, plan }: Quote) {
+function document({ seats, adversary, plan, price }: PricedQuote) {
   const asked = { seats, adversary: formatAdversary(adversary) };
   if (plan === null) return { ...asked, refused: 'SAMPLING_ADVERSARY_TOO_LARGE' };
   // Never a bound of 0: beyond the assumption everything can be wrong.
@@ -131,5 +213,6 @@ function document({ seats, adversary, plan }: Quote) {
     condition: plan.certain ? condition(plan) : null,
     faulty_seats_max: faulty(plan),
     bound_at_faulty: surelyGood ? null : formatRatio(plan.boundAtFaulty),
+    ...(price ?? {}),
   };
 }

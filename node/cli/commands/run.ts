@@ -6,6 +6,7 @@ import {
   adversaryWords,
 } from '../../../protocol/job/job.ts';
 import { defaultAdversary } from '../../../protocol/sampling/plan.ts';
+import { usualFee } from '../../client/fuel.ts';
 import type { Client } from '../../client/http.ts';
 import type { Wish } from '../../client/prepare.ts';
 import { loadProgram, programName } from '../../client/program.ts';
@@ -23,6 +24,7 @@ import {
   usualApi,
 } from '../connect.ts';
 import { exitCodes, usageError } from '../error.ts';
+import { type FuelValues, fuelOptions, fuelWish } from '../fuel-options.ts';
 import { attachLine, leaving } from '../job-words.ts';
 import type { RemoteValues } from '../remote-job.ts';
 import type { FinishedJob, NetworkWish } from '../run-job.ts';
@@ -54,6 +56,8 @@ const options = {
     placeholder: 'SHARE',
     describe: 'Share of seats assumed to lie together: 0.05, 0.1, 0.2, max.',
   },
+  ...fuelOptions,
+  unchecked: { kind: 'flag', describe: 'Submit without a look at the laws of the program.' },
   nodes: {
     kind: 'integer',
     placeholder: 'N',
@@ -163,7 +167,8 @@ type NetworkValues = {
   readonly seed: string | undefined;
 };
 
-type JobValues = {
+type JobValues = FuelValues & {
+  readonly unchecked: boolean;
   readonly program: string;
   readonly input: string | undefined;
   readonly params: string | undefined;
@@ -242,7 +247,8 @@ async function wishOf(values: JobValues, seats: number, context: Context): Promi
     subtasks: values.subtasks ?? null,
     lossExponent: parseLoss(values.loss),
     adversary: adversaryWord(values.adversary, seats, context),
-    fee: 1n,
+    fee: usualFee,
+    fuel: fuelWish(values),
   };
   await checkWish(wish);
   // A job costs something: its files are looked at before it runs.
@@ -258,11 +264,14 @@ async function runEmbedded(
 ): Promise<number> {
   // Loaded when it is needed: help and explanations come at once.
   const { runJob } = await import('../run-job.ts');
+  const { passLaws } = await import('../law-gate.ts');
   const { nodes: seats, faulty, fault, seed = null } = values;
   const wish = await wishOf(values, seats, context);
   const started = Date.now();
-  const network = await start({ seats, faulty, fault, seed }, context);
+  const looking = values.unchecked;
+  const network = await start({ seats, faulty, fault, seed, looking }, context);
   const networkMs = Date.now() - started;
+  if (!values.unchecked) await passLaws(wish, network, context);
   const job = await runJob(wish, network, context);
   return keepAndTell(job, { networkMs, trust: 'dev' }, values, context);
 }
@@ -273,6 +282,7 @@ async function runRemote(
   context: Context,
 ): Promise<number> {
   const { finishJob, submitJob } = await import('../run-job.ts');
+  const { passLaws } = await import('../law-gate.ts');
   const { remoteGround, trustWord } = await import('../remote-job.ts');
   const { output } = context;
   try {
@@ -283,6 +293,7 @@ async function runRemote(
     const patient = await openClient({ ...values, api: url }, context, retriesOf.upload);
     const ground = await remoteGround(patient, values, context);
     const networkMs = Date.now() - started;
+    if (!values.unchecked) await passLaws(wish, ground, context);
     const leave = leaving(url, context);
     const submitted = await submitJob(wish, ground, context, (id) => leave.following(hex(id)));
     if (values.detach) {

@@ -1,7 +1,7 @@
 /** Make a broken statement as small as it can be while it stays broken. */
 import type { CutRule } from '../../protocol/execution/manifest.ts';
 import { plainStatements, type Statement, withoutOperand } from './law.ts';
-import { type ItemBytes, simplerOrigins } from './origin.ts';
+import { type ItemBytes, type Origin, simplerOrigins } from './origin.ts';
 
 /** Statements one step smaller, the smallest first. */
 export function smallerStatements(
@@ -28,23 +28,53 @@ export function smallerStatements(
   ];
 }
 
-/** Two operands made simpler in the same way: what is broken may be that they are alike. */
+/**
+ * Two operands made simpler in the same way, or to the same length: what is broken may be that
+ * they are alike.
+ */
 function bothSimpler(statement: Statement, cut: CutRule, itemBytes: ItemBytes): Statement[] {
   const { operands } = statement;
   const ways = operands.map((operand) => simplerOrigins(operand, cut, itemBytes).slice(0, 32));
   return operands.flatMap((_, a) =>
-    operands.slice(0, a).flatMap((__, b) =>
-      ways[a]!.slice(0, ways[b]!.length).map((way, at) => ({
-        ...statement,
-        operands: operands.with(a, way).with(b, ways[b]![at]!),
-      })),
-    ),
+    operands
+      .slice(0, a)
+      .flatMap((__, b) =>
+        [...alignedPairs(ways[a]!, ways[b]!), ...pairsOfLength(ways[a]!, ways[b]!)].map(
+          ([one, other]) => ({ ...statement, operands: operands.with(a, one).with(b, other) }),
+        ),
+      ),
   );
 }
 
-/** Statements that are tried at once, and in all. */
+type Pair = readonly [Origin, Origin];
+
+function alignedPairs(a: readonly Origin[], b: readonly Origin[]): Pair[] {
+  return a.slice(0, b.length).map((way, at) => [way, b[at]!]);
+}
+
+/** The shortest first; of each length one of either side. */
+function pairsOfLength(a: readonly Origin[], b: readonly Origin[]): Pair[] {
+  const byLength = (ways: readonly Origin[]): Map<number, Origin> => {
+    const found = new Map<number, Origin>();
+    for (const way of ways)
+      if (way.kind === 'made' && !found.has(way.bytes.length)) found.set(way.bytes.length, way);
+    return found;
+  };
+  const others = byLength(b);
+  return [...byLength(a)]
+    .filter(([length]) => others.has(length))
+    .sort(([one], [other]) => one - other)
+    .map(([length, way]) => [way, others.get(length)!]);
+}
+
+/** How long it goes on: statements tried in all, and whoever may say that it is enough. */
+export type ShrinkBounds = {
+  readonly triedCountMax?: number;
+  readonly enough?: () => boolean;
+};
+
+/** Statements that are tried at once. */
 const batchCount = 8;
-const triedCountMax = 1_500;
 
 /**
  * Goes from a broken statement to ever smaller ones. Deterministic: of those that are tried at
@@ -54,12 +84,14 @@ export async function shrink(
   statement: Statement,
   smaller: (statement: Statement) => readonly Statement[],
   isBroken: (statement: Statement) => Promise<boolean>,
+  { triedCountMax = 1_500, enough = () => false }: ShrinkBounds = {},
 ): Promise<Statement> {
   let current = statement;
   for (let tried = 0; tried < triedCountMax; ) {
     const candidates = smaller(current).slice(0, triedCountMax - tried);
     let next: Statement | undefined;
     for (let at = 0; at < candidates.length && next === undefined; at += batchCount) {
+      if (enough()) return current;
       const batch = candidates.slice(at, at + batchCount);
       tried += batch.length;
       const broken = await Promise.all(batch.map(isBroken));

@@ -83,9 +83,32 @@ function drawnLane(draw: Stream): Uint8Array {
       view.setBigUint64(0, drawnInteger(draw), true);
       break;
     default:
-      view.setFloat64(0, (draw.below(2 ** 32) - 2 ** 31) * 2 ** (draw.below(121) - 60), true);
+      view.setFloat64(0, drawnFloat(draw), true);
   }
   return lane;
+}
+
+/** A float: of any magnitude, or a decimal as people write them, which no float is exactly. */
+function drawnFloat(draw: Stream): number {
+  if (draw.below(2) === 0) return (draw.below(2 ** 32) - 2 ** 31) * 2 ** (draw.below(121) - 60);
+  return (draw.below(2_000_001) - 1_000_000) / 10 ** (1 + draw.below(5));
+}
+
+/** An item of the job's own with some of its numbers of eight bytes near what they were. */
+function nearItem(item: Uint8Array, draw: Stream): Uint8Array {
+  const near = item.slice();
+  const view = new DataView(near.buffer);
+  const lanes = near.length >> 3;
+  const isFloat = draw.below(2) === 0;
+  const tenths = (draw.below(199) - 99) / 10;
+  for (let at = 0; at < lanes * 8; at += 8) {
+    if (lanes > 1 && draw.below(2) === 0) continue;
+    const float = view.getFloat64(at, true);
+    const few = BigInt(draw.below(33) - 16);
+    if (isFloat && Number.isFinite(float)) view.setFloat64(at, float * tenths + 0.1, true);
+    else view.setBigInt64(at, BigInt.asIntN(64, view.getBigInt64(at, true) + few), true);
+  }
+  return near;
 }
 
 const words = ['a', 'b', 'the', 'The', 'word', 'Word', 'é', '漢字', 'x1', 'zebra', '-', '""'];
@@ -130,7 +153,7 @@ function twinLine(line: Uint8Array, draw: Stream): string {
 
 /**
  * Items that another input could have, made up by the program's rule of cutting.
- * @param lines - Lines of the job's own items, to be changed in places.
+ * @param lines - Lines of the job's own items, or whole ones of fixed size, to be changed in places.
  */
 export function madeItems(
   cut: CutRule,
@@ -144,7 +167,10 @@ export function madeItems(
     return item.subarray(0, bytes);
   };
   return Array.from({ length: count }, () => {
-    if (cut.kind === 'fixed') return lanes(cut.bytes);
+    if (cut.kind === 'fixed')
+      return lines.length > 0 && draw.below(2) === 0
+        ? nearItem(pick(draw, lines), draw)
+        : lanes(cut.bytes);
     const kind = draw.below(6);
     // Beside text of the job's own, bytes of any kind are rare: examples shall be readable.
     if (kind === 0 && (lines.length === 0 || draw.below(4) === 0))
@@ -178,7 +204,9 @@ function pickOrigin(pool: Pool, draw: Stream): Origin {
 }
 
 /** The statement of one run. The pool has a group, and no group is empty. */
-export function drawStatement(run: number, pool: Pool, draw: Stream): Statement {
+export function drawStatement(run: number, groups: Pool, draw: Stream): Statement {
+  // Values of one kind are of one magnitude: sums of these round, where others are absorbed.
+  const pool = draw.below(2) === 0 ? groups : [pick(draw, groups)];
   const a = pickOrigin(pool, draw);
   // A value beside itself shows what duplicates do.
   const b = draw.below(4) === 0 ? a : pickOrigin(pool, draw);

@@ -2,16 +2,16 @@
 // keeps the laws is not; nothing untested counts as tested.
 // Method: programs whose combine is known, assembled by hand, through the real command and sandbox;
 // each example is computed again here; shrinking and sampling by property, without a sandbox.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { codeEntry } from '../../node/cli/codes.ts';
 import { programCheck } from '../../node/cli/commands/program-check.ts';
-import { validateModule } from '../../node/executor/engine.ts';
-import { checkLaws } from '../../node/kit/check.ts';
+import { type ChildPool, createExecutor } from '../../node/executor/pool.ts';
 import { openGround } from '../../node/kit/ground.ts';
+import { checkLaws } from '../../node/laws/check.ts';
 import {
   agrees,
   associates,
@@ -22,14 +22,16 @@ import {
   leftTree,
   planOf,
   withoutOperand,
-} from '../../node/kit/law.ts';
-import type { Origin } from '../../node/kit/origin.ts';
-import { lawCode } from '../../node/kit/report.ts';
-import { samplerOf } from '../../node/kit/sampler.ts';
-import { drawStatement, madeItems, sampleSeeds, seededStream } from '../../node/kit/sampling.ts';
-import { shrink, smallerStatements } from '../../node/kit/shrink.ts';
-import { admitProgram } from '../../protocol/execution/admit.ts';
+} from '../../node/laws/law.ts';
+import type { Origin } from '../../node/laws/origin.ts';
+import { readLawReport } from '../../node/laws/report.ts';
+import { drawStatement, madeItems, sampleSeeds, seededStream } from '../../node/laws/sampling.ts';
+import { shrink, smallerStatements } from '../../node/laws/shrink.ts';
+import { type Items, noItems } from '../../node/laws/subject.ts';
+import { lawCode, reportDocument } from '../../node/laws/words.ts';
+import { nameBlob } from '../../node/storage/naming.ts';
 import { isPlan } from '../../protocol/execution/evaluate.ts';
+import { formatCid } from '../../protocol/merkle/cid.ts';
 import { op, program } from '../fixtures/programs/assemble.ts';
 import {
   type CombineName,
@@ -39,6 +41,7 @@ import {
   sampledProgram,
 } from '../fixtures/programs/lawless.ts';
 import { runWords } from '../support/command-line.ts';
+import { lawSubject } from '../support/law-subject.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'anwansi-kit-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -54,6 +57,19 @@ async function check(bytes: Uint8Array, ...options: string[]) {
   const words = ['program', 'check', fileOf(bytes), '--seed', '7', ...options, '--json'];
   const { exitCode, err, document } = await runWords([programCheck], words, { directory });
   return { exitCode, err, report: document.data, errors: document.errors };
+}
+
+let pool: ChildPool;
+beforeAll(async () => {
+  pool = await createExecutor({ readable: [directory] });
+});
+afterAll(() => pool.close());
+
+/** The same without a process of its own for each program. */
+async function checked(bytes: Uint8Array, items: Items = noItems, runs = 1_000) {
+  const made = await checkLaws(lawSubject(bytes, directory, pool), items, { runs, seed: '7' });
+  // biome-ignore lint/suspicious/noExplicitAny: a document, as a reader of JSON has it
+  return JSON.parse(JSON.stringify(reportDocument(made, () => null, ''))) as any;
 }
 
 type Example = {
@@ -72,18 +88,16 @@ function floatSides({ operands, left, right }: Example) {
   return [left, right].map(({ formula: text, value }) => [float(value.hex!), sum(text)]);
 }
 
-describe('the command', () => {
+describe('a check', () => {
   test.each(Object.entries(combines))('on a combine that is: %s', async (name, { breaks }) => {
-    const runs = breaks === null ? '100' : '1000';
-    const bytes = eightByteProgram(name as CombineName);
-    const { exitCode, report } = await check(bytes, '--runs', runs);
+    const runs = breaks === null ? 100 : 1_000;
+    const report = await checked(eightByteProgram(name as CombineName), noItems, runs);
     if (breaks === null) {
       expect(report).toMatchObject({ verdict: 'none-found', counterexample: null });
-      expect(exitCode).toBe(0);
       expect(report.tried.associative + report.tried.commutative).toBe(70);
       return;
     }
-    expect(exitCode).toBe(4);
+    expect(report.verdict).toBe('refuted');
     expect(breaks).toContain(report.counterexample.law);
     // Nothing breaks a law with fewer, and no operand has more than the eight bytes of an item.
     const most = report.counterexample.law === 'commutative' ? 2 : 3;
@@ -92,8 +106,8 @@ describe('the command', () => {
   });
 
   test('a float sum is refuted on a grid where any two are exact, by an example that adds up', async () => {
-    const { exitCode, report } = await check(griddedFloatSum());
-    expect(exitCode).toBe(4);
+    const report = await checked(griddedFloatSum(), { ...noItems, count: 500 });
+    expect(report.verdict).toBe('refuted');
     expect(report.counterexample.law).toBe('associative');
     const [left, right] = floatSides(report.counterexample);
     expect(left![0]).toBe(left![1]);
@@ -108,15 +122,16 @@ describe('the command', () => {
 
   test('a float sum is refuted on samples alone, whatever its map does', async () => {
     const refuting = sampledProgram('float sum');
-    const { exitCode, report } = await check(refuting);
-    expect(exitCode).toBe(4);
+    const report = await checked(refuting);
+    expect(report.verdict).toBe('refuted');
     expect(report.pool).toMatchObject({ items: 0, made: 0 });
     expect(report.pool.samples).toBeGreaterThan(50);
-    const lawful = await check(sampledProgram('sum'), '--runs', '100');
-    expect(lawful.exitCode).toBe(0);
-    expect(lawful.report.refused_items).toBe(96);
+    const lawful = await checked(sampledProgram('sum'), noItems, 100);
+    expect(lawful).toMatchObject({ verdict: 'none-found', refused_items: 96 });
   });
+});
 
+describe('the command', () => {
   test('says the same again from the same seed, in words with a remedy', async () => {
     const file = fileOf(eightByteProgram('average'));
     const input = fileOf(
@@ -127,11 +142,30 @@ describe('the command', () => {
     const first = await runWords([programCheck], words, { directory });
     const again = await runWords([programCheck], words, { directory });
     expect(again.out).toBe(first.out);
+    expect(first.exitCode).toBe(4);
     expect(first.out).toMatch(/^ {2}\(a \+ b\) \+ c$/m);
     expect(first.out).toContain('carry a sum and a count');
     expect(first.out).toContain(`again: anwansi program check ${file} --seed 3 --runs 1000`);
     expect(first.out).toMatch(/^REFUTED: associative \(LAW_ASSOCIATIVE\), seed 3, 1000 runs$/m);
     expect(first.out).not.toContain('no counterexample');
+  });
+
+  test('names its report, and writes it where it is told to', async () => {
+    const target = join(directory, 'sum.law');
+    const words = ['program', 'check', fileOf(eightByteProgram('sum')), '--runs', '20'];
+    const seeded = [...words, '--seed', '5', '--report', target];
+    const { out, exitCode } = await runWords([programCheck], seeded, { directory });
+    expect(exitCode).toBe(0);
+    const bytes = new Uint8Array(readFileSync(target));
+    const [, name] = /^report (b[a-z2-7]{58})$/m.exec(out)!;
+    expect(formatCid(nameBlob(bytes).cid)).toBe(name);
+    expect(readLawReport(bytes)).toMatchObject({ seed: '5', runs: 20, verdict: 'none-found' });
+    const told = await runWords([programCheck], [...words, '--seed', '5', '--json'], { directory });
+    expect(told.document.data.report).toBe(name);
+    const bad = [...words, '--report', join(directory, 'no', 'where')];
+    expect((await runWords([programCheck], bad, { directory })).exitCode).toBe(2);
+    const long = [...words, '--seed', 'a'.repeat(200)];
+    expect((await runWords([programCheck], long, { directory })).exitCode).toBe(2);
   });
 
   test('cannot tell where nothing could be combined, or this machine could not run it', async () => {
@@ -157,11 +191,14 @@ describe('the command', () => {
     };
     const file = fileOf(program({ anw_combine: [...op.loopForever, ...op.unreachable] }));
     const ground = await openGround(place, file, '');
-    const options = { runs: 1_000, seed: '1', inputPath: null };
-    const report = await checkLaws({ ...ground, wallMs: 100 }, options);
+    const options = { runs: 1_000, seed: '1' };
+    const executor = await createExecutor({ readable: [ground.scratch], guard: () => 100 });
+    cleanUps.unshift(() => executor.close());
+    const { report, blob, notTried } = await checkLaws({ ...ground, executor }, noItems, options);
     for (const cleanUp of cleanUps) await cleanUp();
-    expect(report).toMatchObject({ verdict: 'untested', counterexample: null });
-    expect(report.notTried.join()).toContain('this machine cannot run it (timeout');
+    expect(report).toMatchObject({ verdict: 'untested', example: null });
+    expect(notTried.join()).toContain('this machine cannot run it (timeout');
+    expect(blob).toBeNull();
   });
 
   test('refuses what `run` refuses', async () => {
@@ -282,10 +319,4 @@ describe('shrinking', () => {
       ]),
     ).toBe('(a + b) + (c + e1)');
   });
-});
-
-test('a sampler is admitted, and its map is the other’s sample', () => {
-  const bytes = sampledProgram('sum');
-  const admission = admitProgram(samplerOf(bytes), { validate: validateModule });
-  expect(admission).toMatchObject({ kind: 'ok', exports: { sample: true } });
 });

@@ -152,29 +152,14 @@ function isPrintable(text: string): boolean {
 
 const shownBytesMax = 48;
 
-/** Bytes as a person reads them: a text in quotes, else hexadecimal. */
-export function shownBytes(bytes: Uint8Array): string {
-  if (bytes.length === 0) return 'no bytes';
+/**
+ * Bytes as a person reads them: a text in quotes, else hexadecimal.
+ * @param length - Bytes in all, where only the first ones are here.
+ */
+export function shownBytes(bytes: Uint8Array, length = bytes.length): string {
+  if (length === 0) return 'no bytes';
   const text = Buffer.from(bytes.subarray(0, shownBytesMax)).toString('latin1');
-  const more = bytes.length > shownBytesMax ? `… (${bytes.length} bytes)` : '';
+  const more = length > shownBytesMax ? `… (${length} bytes)` : '';
   if (isPrintable(text)) return `${JSON.stringify(text)}${more}`;
   return `0x${hex(bytes.subarray(0, shownBytesMax))}${more}`;
-}
-
-/** An origin in a line of text. */
-export function describeOrigin(origin: Origin): string {
-  switch (origin.kind) {
-    case 'item':
-      return `map of item ${origin.index}`;
-    case 'made':
-      return `map of ${shownBytes(origin.bytes)}`;
-    case 'sample':
-      return `anw_sample of ${hex(origin.seed).replace(/(00)+$/, '') || '00'}…`;
-    case 'fold':
-      return `fold of (${origin.parts.map(describeOrigin).join(', ')})`;
-    case 'doubled':
-      return `${describeOrigin(origin.part)}, combined with itself ${2 ** origin.times - 1} times`;
-    case 'empty':
-      return 'the empty value';
-  }
 }

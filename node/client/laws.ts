@@ -1,0 +1,120 @@
+/** Check the laws of a program before its job costs anything, in a bounded time. */
+import { randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Cutter } from '../../protocol/execution/cut.ts';
+import type { Cid } from '../../protocol/merkle/cid.ts';
+import { type Check, checkLaws, quickBounds, quickRunCount } from '../laws/check.ts';
+import type { Remembered } from '../laws/remembered.ts';
+import type { LawReport } from '../laws/report.ts';
+import { type Items, noItems, type Subject } from '../laws/subject.ts';
+import type { Executor } from '../ports.ts';
+import { nameBlob } from '../storage/naming.ts';
+import type { Wish } from './prepare.ts';
+
+/** Milliseconds that a check before a job may take: then the job goes on untested. */
+const checkMsMax = 3_000;
+/** Milliseconds more once a law is broken: there is no job, and the example shall be small. */
+const shrinkMsMax = 20_000;
+
+/** What is known of a program before its job. */
+export type LawWord = {
+  readonly report: LawReport;
+  /** Null where the report was remembered, and where this machine could not run something. */
+  readonly check: Check | null;
+};
+
+export type LawCheckParts = {
+  readonly executor: Executor;
+  /** A folder that the executor may read. */
+  readonly scratch: string;
+  readonly remembered: Remembered;
+  readonly signal: AbortSignal;
+};
+
+/**
+ * What a short check says of a program, on the first items of its input; or what one said before.
+ * Null where the parameters or the input are at fault: whoever prepares the job says how.
+ */
+export async function lawsBefore(
+  { program, parameters, inputPath }: Pick<Wish, 'program' | 'parameters' | 'inputPath'>,
+  { executor, scratch, remembered, signal }: LawCheckParts,
+): Promise<LawWord | null> {
+  const cid = nameBlob(program.bytes).cid as Cid;
+  const known = await remembered.read(cid);
+  if (known !== null) return { report: known, check: null };
+  const folder = await mkdtemp(join(scratch, 'laws-'));
+  const late = new AbortController();
+  let timer = setTimeout(() => late.abort(), checkMsMax);
+  const broke = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => late.abort(), shrinkMsMax);
+  };
+  try {
+    const programPath = join(folder, 'program.wasm');
+    await writeFile(programPath, program.bytes);
+    const subject: Subject = {
+      ...{ program, programPath, scratch: folder, executor },
+      parameters: new TextEncoder().encode(parameters),
+      signal: AbortSignal.any([signal, late.signal]),
+    };
+    const items = await firstItems(subject, inputPath);
+    if (items === null) return null;
+    const seed = randomBytes(4).toString('hex');
+    const check = await checkLaws(subject, items, {
+      ...{ runs: quickRunCount, bounds: quickBounds },
+      ...{ seed, broke },
+    });
+    signal.throwIfAborted();
+    const { report, blob } = check;
+    if (blob !== null && report.verdict !== 'untested') await remembered.write(cid, blob);
+    return { report, check };
+  } finally {
+    clearTimeout(timer);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A few items of the job, without reading all of its input. */
+async function firstItems(subject: Subject, inputPath: string | null): Promise<Items | null> {
+  const { program } = subject;
+  if (program.exports.generates) return generatedItems(subject);
+  if (inputPath === null) return null;
+  const items = await firstOf(inputPath, new Cutter(program.manifest.cut)).catch(() => []);
+  if (items.length === 0) return null;
+  const pathOf = (index: number): string => join(subject.scratch, `item-${index}`);
+  for (const [index, item] of items.entries()) await writeFile(pathOf(index), item);
+  return {
+    count: items.length,
+    source: (index) => ({ kind: 'file', path: pathOf(index) }),
+    bytes: async (index) => items[index]!,
+  };
+}
+
+async function firstOf(inputPath: string, cutter: Cutter): Promise<Uint8Array[]> {
+  const items: Uint8Array[] = [];
+  // Read like the whole of it, so that items are the same.
+  for await (const chunk of createReadStream(inputPath, { highWaterMark: 1024 * 1024 })) {
+    items.push(...cutter.push(chunk as Uint8Array));
+    if (items.length >= quickBounds.items) return items.slice(0, quickBounds.items);
+  }
+  items.push(...cutter.finish());
+  return items.slice(0, quickBounds.items);
+}
+
+async function generatedItems({
+  executor,
+  programPath,
+  parameters,
+  signal,
+}: Subject): Promise<Items | null> {
+  const { callFuel } = quickBounds;
+  const counted = await executor.count(programPath, parameters, signal, callFuel);
+  if (counted.kind !== 'ok') return null;
+  const { buffer, byteOffset } = counted.value;
+  const count = Number(new DataView(buffer, byteOffset, 8).getBigInt64(0));
+  if (count < 1) return null;
+  const places = [...new Set([0, count >> 1, count - 1])].sort((a, b) => a - b);
+  return { ...noItems, count, places };
+}

@@ -1,0 +1,369 @@
+/** Test the laws of a program in the sandbox: draw, run, and shrink what breaks one. */
+import { mark } from '../../protocol/assert.ts';
+import { hex } from '../../protocol/brand.ts';
+import type { Stream } from '../../protocol/crypto/stream.ts';
+import { listRoot } from '../../protocol/merkle/list.ts';
+import { costTableVersion, rewriterVersion } from '../../protocol/params.ts';
+import { nativeSha256 } from '../crypto.ts';
+import { nameBlob } from '../storage/naming.ts';
+import { drawnTree, type LawName, lawNames, leftTree, planOf, type Statement } from './law.ts';
+import type { Origin } from './origin.ts';
+import { fillPool, type Pool } from './pool.ts';
+import {
+  type CheckBounds,
+  type Example,
+  headBytesMax,
+  type LawBlob,
+  type LawReport,
+  lawBlob,
+  lawReportVersion,
+  originNodes,
+  poolGroups,
+  type Side,
+  treeNodes,
+} from './report.ts';
+import { drawnIndices, drawStatement, seededStream } from './sampling.ts';
+import { shrink, smallerStatements } from './shrink.ts';
+import type { Items, Subject } from './subject.ts';
+import {
+  compared,
+  type Held,
+  type Made,
+  ofSubtask,
+  openWorkbench,
+  sameMade,
+  subtaskText,
+  type Workbench,
+} from './workbench.ts';
+
+export type CheckOptions = {
+  /** Statements to try. */
+  readonly runs: number;
+  readonly seed: string;
+  /** {@link fullBounds} unless given. */
+  readonly bounds?: CheckBounds;
+  /** Told that a law is broken, before its example is made small. */
+  readonly broke?: () => void;
+};
+
+/** What an author waits for. */
+export const fullBounds: CheckBounds = {
+  ...{ items: 24, made: 96, samples: 96, folds: 64, doubled: 24, shrunk: 1_500 },
+  ...{ callFuel: 2n ** 31n, fuel: 2n ** 42n },
+};
+
+/** What fits in front of a job, or beside one. */
+export const quickBounds: CheckBounds = {
+  ...{ items: 3, made: 24, samples: 24, folds: 16, doubled: 4, shrunk: 300 },
+  ...{ callFuel: 2n ** 26n, fuel: 2n ** 30n },
+};
+export const quickRunCount = 200;
+
+/** What a check came to. */
+export type Check = {
+  readonly report: LawReport;
+  /** The report by its name; null where this machine could not run something. */
+  readonly blob: LawBlob | null;
+  /** What was left out, for people. */
+  readonly notTried: readonly string[];
+  /** The whole values of the example, by hash in hexadecimal. */
+  readonly values: ReadonlyMap<string, Uint8Array>;
+};
+
+/** Statements under way at once. */
+const batchCount = 16;
+/** Calls that this machine could not run, after which it gives up. */
+const unrunMax = 3;
+/** Calls that take more fuel than one may, after which a check gives up. */
+const dearMax = 8;
+
+/** This machine could not run the program: nothing is said about its laws. */
+class Unrunnable extends Error {}
+
+type Broken = { readonly statement: Statement; readonly left: Made; readonly right: Made };
+
+/** What is counted while a check runs. */
+type Tally = {
+  readonly tried: Record<LawName, number>;
+  failedAlike: number;
+  dear: number;
+  /** Calls that this machine could not run. */
+  unrun: number;
+  /** Fuel was up before the statements were. */
+  cut: boolean;
+  readonly notTried: string[];
+};
+
+/** What the parts of a check share. */
+type Work = {
+  readonly subject: Subject;
+  readonly items: Items;
+  readonly bench: Workbench;
+  readonly bounds: CheckBounds;
+  readonly tally: Tally;
+  readonly enough: () => boolean;
+};
+
+/** Tests the laws. Rejects only where an item that should be there cannot be read. */
+export async function checkLaws(
+  subject: Subject,
+  items: Items,
+  options: CheckOptions,
+): Promise<Check> {
+  const { seed, bounds = fullBounds } = options;
+  const draw = seededStream(seed, 'pool');
+  const places = items.places ?? drawnIndices(items.count, bounds.items, draw);
+  const work = openWork(subject, items, bounds);
+  const { bench, tally } = work;
+  let pool: Pool = { groups: new Map(), refusedItems: 0, heavy: 0 };
+  let broken: Broken | null = null;
+  try {
+    pool = await fillPool(work, places, draw);
+    broken =
+      (await tryItems(work, places, seededStream(seed, 'orders'))) ??
+      (await tryStatements(work, pool, options));
+  } catch (error) {
+    if (!(error instanceof Unrunnable)) throw error;
+    tally.notTried.push(`the rest: this machine cannot run it (${error.message})`);
+  }
+  const unfinished = tally.cut || tally.unrun >= unrunMax || tally.tried.associative === 0;
+  if (broken !== null) options.broke?.();
+  const found = broken === null ? null : await smallest(work, broken);
+  if (pool.heavy > 0) tally.notTried.push(`${pool.heavy} large values, but for their order`);
+  const sizes = poolGroups.map((group) => [group, pool.groups.get(group)?.length ?? 0]);
+  const report: LawReport = {
+    version: lawReportVersion,
+    program: nameBlob(subject.program.bytes).cid,
+    rewriter: rewriterVersion,
+    costTable: costTableVersion,
+    parameters: nativeSha256(subject.parameters),
+    input: await inputOf(subject, items, places),
+    seed,
+    runs: options.runs,
+    bounds,
+    verdict: found !== null ? 'refuted' : unfinished ? 'untested' : 'none-found',
+    tried: tally.tried,
+    failedAlike: tally.failedAlike,
+    dear: tally.dear,
+    pool: Object.fromEntries(sizes) as LawReport['pool'],
+    refusedItems: pool.refusedItems,
+    fuel: bench.spent().fuel,
+    example: found?.example ?? null,
+  };
+  const { notTried } = tally;
+  const blob = tally.unrun > 0 ? null : lawBlob(report);
+  return { report, blob, notTried, values: found?.values ?? new Map() };
+}
+
+function openWork(subject: Subject, items: Items, bounds: CheckBounds): Work {
+  const tally: Tally = {
+    tried: Object.fromEntries(lawNames.map((law) => [law, 0])) as Record<LawName, number>,
+    ...{ failedAlike: 0, dear: 0, unrun: 0, cut: false },
+    notTried: untried(subject, items),
+  };
+  const bench = impatient(openWorkbench(subject, items, bounds.callFuel), tally);
+  const enough = (): boolean => {
+    const { fuel, dear } = bench.spent();
+    if (fuel < bounds.fuel && dear <= dearMax) return false;
+    mark('T7');
+    return true;
+  };
+  return { subject, items, bench, bounds, tally, enough };
+}
+
+/** The workbench, as long as it can run things: a program that hangs must not hang the check. */
+function impatient(bench: Workbench, tally: Tally): Workbench {
+  const minded = <T extends { readonly kind: string }>(result: T, reason: string): T => {
+    tally.unrun += 1;
+    if (tally.unrun >= unrunMax) throw new Unrunnable(reason);
+    return result;
+  };
+  return {
+    make: async (origin) => {
+      const made = await bench.make(origin);
+      return made.kind === 'unrun' ? minded(made, made.reason) : made;
+    },
+    judge: async (statement) => {
+      const held = await bench.judge(statement);
+      return held.kind === 'unrun' ? minded(held, held.reason) : held;
+    },
+    subtask: async (indices, plan) => {
+      const outcome = await bench.subtask(indices, plan);
+      return outcome.kind === 'local' ? minded(outcome, outcome.reason) : outcome;
+    },
+    spent: bench.spent,
+  };
+}
+
+function untried({ program }: Subject, items: Items): string[] {
+  const list: string[] = [];
+  if (items.count === 0) list.push('items of a real input: none was given (--input FILE)');
+  if (!program.exports.sample) list.push('values of anw_sample: the program has none');
+  if (program.exports.generates) list.push('other parameters than these (--params JSON)');
+  list.push('other engines and machines; whether the results are right');
+  return list;
+}
+
+async function inputOf(
+  { program }: Subject,
+  items: Items,
+  places: readonly number[],
+): Promise<LawReport['input']> {
+  if (places.length === 0) return { kind: 'none' };
+  if (program.exports.generates) return { kind: 'generated', places };
+  const cids: Uint8Array[] = [];
+  for (const place of places) cids.push(nameBlob((await items.bytes(place))!).cid);
+  return { kind: 'list', places, root: listRoot(cids) };
+}
+
+/** Runs the real items as subtasks: the same one twice, then other orders and brackets. */
+async function tryItems(
+  { bench, tally, enough }: Work,
+  places: readonly number[],
+  draw: Stream,
+): Promise<Broken | null> {
+  if (places.length === 0 || enough()) return null;
+  const left = leftTree(places.length);
+  const operands = places.map((index): Origin => ({ kind: 'item', index }));
+  // An item that takes more fuel than is granted here says nothing, and would take it again.
+  const made = await Promise.all(operands.map(bench.make));
+  if (made.some((one) => compared(one, one).kind === 'dear')) {
+    tally.notTried.push('orders of the items: one takes more fuel than is granted here');
+    return null;
+  }
+  const trees = [left, left, drawnTree(places.length, draw), drawnTree(places.length, draw)];
+  const outcomes = await Promise.all(trees.map((tree) => bench.subtask(places, planOf(tree))));
+  const [first, again, ...others] = outcomes.map(ofSubtask);
+  tally.tried.replay += places.length;
+  if (subtaskText(outcomes[0]!) !== subtaskText(outcomes[1]!) && bothRan(first!, again!)) {
+    const statement: Statement = { law: 'replay', operands, left, right: left };
+    return { statement, left: first!, right: again! };
+  }
+  if (places.length === 1) tally.notTried.push('orders of the items: there is one item');
+  for (const [at, other] of others.entries()) {
+    if (places.length < 2 || !bothRan(first!, other)) continue;
+    tally.tried.order += 1;
+    if (sameMade(first!, other)) continue;
+    const statement: Statement = { law: 'order', operands, left, right: trees[at + 2]! };
+    // A subtask does not say why a combine failed: one way may only have been dearer.
+    const held = await bench.judge(statement);
+    if (held.kind === 'dear') tally.dear += 1;
+    else return { statement, left: first!, right: other };
+  }
+  return null;
+}
+
+const bothRan = (a: Made, b: Made): boolean => a.kind !== 'unrun' && b.kind !== 'unrun';
+
+async function tryStatements(
+  { bench, tally, enough }: Work,
+  { groups }: Pool,
+  { runs, seed }: CheckOptions,
+): Promise<Broken | null> {
+  const pool = [...groups.values()];
+  if (pool.length === 0) return null;
+  const draw = seededStream(seed, 'runs');
+  for (let run = 0; run < runs; run += batchCount) {
+    if (enough()) {
+      tally.cut = true;
+      tally.notTried.push(`${runs - run} of the ${runs} statements: their fuel was up`);
+      return null;
+    }
+    const batch = Array.from({ length: Math.min(batchCount, runs - run) }, (_, at) =>
+      drawStatement(run + at, pool, draw),
+    );
+    const held = await Promise.all(batch.map(bench.judge));
+    for (const [at, one] of held.entries()) {
+      const statement = batch[at]!;
+      if (one.kind === 'unrun' || one.kind === 'no-value') continue;
+      if (one.kind === 'dear') {
+        tally.dear += 1;
+        continue;
+      }
+      tally.tried[statement.law] += 1;
+      if (one.kind === 'failed-alike') tally.failedAlike += 1;
+      if (one.kind === 'broken') return { statement, left: one.left, right: one.right };
+    }
+  }
+  return null;
+}
+
+type Smallest = {
+  readonly example: Example;
+  readonly values: ReadonlyMap<string, Uint8Array>;
+};
+
+/** The smallest broken statement that can be come to from one, and what it comes to. */
+async function smallest(work: Work, { statement, left, right }: Broken): Promise<Smallest> {
+  const { subject, items, bench, bounds, enough } = work;
+  const { cut } = subject.program.manifest;
+  const bytes = new Map<number, Uint8Array | null>();
+  for (const operand of statement.operands.flatMap(itemsIn))
+    if (!bytes.has(operand)) bytes.set(operand, await items.bytes(operand));
+  // A smaller one that hangs is not taken, and after some the rest is left as it is.
+  const judged = (one: Statement): Promise<Held> =>
+    bench.judge(one).catch((error: unknown) => {
+      if (!(error instanceof Unrunnable)) throw error;
+      return { kind: 'unrun', reason: error.message };
+    });
+  const again = await judged(statement);
+  if (again.kind !== 'broken') return exampleOf(work, { statement, left, right });
+  const shrunk = await shrink(
+    statement,
+    (one) => smallerStatements(one, cut, (index) => bytes.get(index) ?? null),
+    async (one) => (await judged(one)).kind === 'broken',
+    { triedCountMax: bounds.shrunk, enough },
+  );
+  const sides = await judged(shrunk);
+  return exampleOf(
+    work,
+    sides.kind === 'broken'
+      ? { statement: shrunk, left: sides.left, right: sides.right }
+      : { statement, left, right },
+  );
+}
+
+async function exampleOf(
+  { bench, tally }: Work,
+  { statement, left, right }: Broken,
+): Promise<Smallest> {
+  const values = new Map<string, Uint8Array>();
+  const side = (made: Made): Side => {
+    if (made.kind === 'failed') return made;
+    if (made.kind === 'unrun') {
+      tally.unrun += 1;
+      return { kind: 'failed', class: 'combine failed' };
+    }
+    const hash = nativeSha256(made.value);
+    values.set(hex(hash), made.value);
+    const head = made.value.slice(0, headBytesMax);
+    return { kind: 'value', bytes: made.value.length, hash, head };
+  };
+  const unrunnable = (error: unknown): Made => ({ kind: 'unrun', reason: String(error) });
+  const operands = statement.operands.map(async (operand) => ({
+    origin: originNodes(operand, nativeSha256),
+    value: side(await bench.make(operand).catch(unrunnable)),
+  }));
+  const example: Example = {
+    law: statement.law,
+    operands: await Promise.all(operands),
+    left: treeNodes(statement.left),
+    right: treeNodes(statement.right),
+    leftValue: side(left),
+    rightValue: side(right),
+  };
+  return { example, values };
+}
+
+function itemsIn(origin: Origin): number[] {
+  switch (origin.kind) {
+    case 'item':
+      return [origin.index];
+    case 'fold':
+      return origin.parts.flatMap(itemsIn);
+    case 'doubled':
+      return itemsIn(origin.part);
+    default:
+      return [];
+  }
+}

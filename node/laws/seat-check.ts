@@ -1,0 +1,115 @@
+/** Check the program of a lane on a few items of it, with a seed that nobody can foresee. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
+import { mark } from '../../protocol/assert.ts';
+import { admitProgram } from '../../protocol/execution/admit.ts';
+import { itemCount } from '../../protocol/job/job.ts';
+import { laneSubtasks, subtaskItems } from '../../protocol/job/split.ts';
+import { listBlobBytesMax, readListStretches } from '../../protocol/merkle/blob.ts';
+import { type Cid, formatCid, listCid } from '../../protocol/merkle/cid.ts';
+import { itemBytesMax, programBytesMax } from '../../protocol/params.ts';
+import type { Duty } from '../../protocol/replica/effect.ts';
+import { validateModule } from '../executor/engine.ts';
+import type { Executor } from '../ports.ts';
+import type { Blobs } from '../storage/blobs.ts';
+import { unhurried } from '../unhurried.ts';
+import { type Check, checkLaws, quickBounds, quickRunCount } from './check.ts';
+import type { Items, Subject } from './subject.ts';
+
+/** What a check at a seat takes of its node. */
+export type SeatCheckParts = {
+  readonly blobs: Blobs;
+  readonly executor: Executor;
+  /** Folder of this node alone that children may read; made when it is needed. */
+  readonly scratch: string;
+  /** Brings a blob here; rejects when `signal` fires first. */
+  readonly fetch: (duty: Duty, cid: Uint8Array, max: number, signal: AbortSignal) => Promise<void>;
+};
+
+/** Milliseconds that one check may take: longer, and nothing is said. */
+const checkMsMax = 60_000;
+/** All checks of one machine share a turn, however many seats it has. */
+const turn = 'laws';
+
+/** Checks the program of a duty on items of its lane; null where it is not even admitted. */
+export async function checkAtSeat(
+  duty: Duty,
+  parts: SeatCheckParts,
+  stop: AbortSignal,
+): Promise<Check | null> {
+  const { blobs, executor, scratch } = parts;
+  const { program: cid, parameters } = duty.signed.job;
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(checkMsMax)]);
+  const pinned: Uint8Array[] = [];
+  const bring = async (name: Uint8Array, bytesMax: number): Promise<string> => {
+    const patience = AbortSignal.timeout(duty.patienceMs);
+    await parts.fetch(duty, name, bytesMax, AbortSignal.any([signal, patience]));
+    blobs.pin(name);
+    pinned.push(name);
+    const path = await blobs.path(name);
+    if (path === null) throw new Error(`blob ${formatCid(name as Cid)} is gone`);
+    return path;
+  };
+  try {
+    const programPath = await bring(cid, programBytesMax);
+    const bytes = await readFile(programPath);
+    const admission = admitProgram(bytes, { validate: validateModule });
+    if (admission.kind === 'rejected') return null;
+    await mkdir(scratch, { recursive: true });
+    const program = { bytes, exports: admission.exports, manifest: admission.manifest };
+    const items = await laneItems(duty, blobs, bring);
+    const subject: Subject = {
+      ...{ program, programPath, parameters, scratch, executor, signal },
+      // One call at a time: what waits of a lane comes between any two.
+      ...{ turn, callCountMax: 1 },
+    };
+    mark('T9');
+    // Nobody but this seat knows it before the report is there: no author can prepare for it.
+    const seed = randomBytes(16).toString('hex');
+    return await checkLaws(subject, items, { runs: quickRunCount, seed, bounds: quickBounds });
+  } finally {
+    for (const name of pinned) blobs.release(name);
+  }
+}
+
+/** The first, a middle and the last item of a lane, as far as they can be had. */
+async function laneItems(
+  { signed, lanes, lane }: Duty,
+  blobs: Blobs,
+  bring: (cid: Uint8Array, bytesMax: number) => Promise<string>,
+): Promise<Items> {
+  const { job } = signed;
+  const items = itemCount(job);
+  const subtasks = laneSubtasks(job.subtasks, lanes, lane);
+  const stretch = (place: number) => subtaskItems(items, job.subtasks, subtasks[place]!);
+  const middle = stretch(subtasks.length >> 1);
+  const wanted = new Set([
+    stretch(0).first,
+    (middle.first + middle.end) >> 1,
+    stretch(subtasks.length - 1).end - 1,
+  ]);
+  const places = [...wanted].sort((a, b) => a - b);
+  if (job.input.kind === 'generated')
+    return {
+      count: items,
+      source: (index) => ({ kind: 'generated', index }),
+      bytes: async () => null,
+      places,
+    };
+  const paths = new Map<number, string>();
+  const list = listCid(job.input.root);
+  await bring(list, listBlobBytesMax);
+  const listed = await blobs.read(list);
+  const cids = listed === null ? null : await unhurried(readListStretches(list, listed));
+  for (const place of cids === null || cids.count !== items ? [] : places) {
+    // What nobody has is the lane's trouble; the laws are tested on the rest.
+    const path = await bring(cids!.entry(place), itemBytesMax).catch(() => null);
+    if (path !== null) paths.set(place, path);
+  }
+  return {
+    count: items,
+    source: (index) => ({ kind: 'file', path: paths.get(index)! }),
+    bytes: async (index) => new Uint8Array(await readFile(paths.get(index)!)),
+    places: [...paths.keys()],
+  };
+}

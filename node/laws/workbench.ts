@@ -1,0 +1,263 @@
+/** Make values and combine them, each call in the node's own sandbox, and count their fuel. */
+import { hash } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hex, sameBytes } from '../../protocol/brand.ts';
+import { placeStates } from '../executor/task.ts';
+import type { CallOutcome, ItemSource, SubtaskOutcome } from '../ports.ts';
+import type { Statement, Tree } from './law.ts';
+import { type Origin, originKey } from './origin.ts';
+import type { Items, Subject } from './subject.ts';
+
+/** What a value came to: bytes, a failure that all machines see alike, or nothing here. */
+export type Made =
+  | { readonly kind: 'value'; readonly value: Uint8Array }
+  | { readonly kind: 'failed'; readonly class: FailedClass }
+  | { readonly kind: 'unrun'; readonly reason: string };
+
+/** Why there is no value. New words are added at the end: reports are kept. */
+export const failedClasses = [
+  'trap',
+  'bad-value',
+  'out-of-fuel',
+  'too-deep',
+  'an item failed',
+  'combine failed',
+] as const;
+export type FailedClass = (typeof failedClasses)[number];
+
+/** Whether a statement held, was broken, or could not be looked at. */
+export type Held =
+  | { readonly kind: 'held' | 'failed-alike' }
+  | { readonly kind: 'broken'; readonly left: Made; readonly right: Made }
+  /** An operand has none. */
+  | { readonly kind: 'no-value' }
+  /** A side took more fuel than a call here may: a job may grant more. */
+  | { readonly kind: 'dear' }
+  /** This machine could not run it. */
+  | { readonly kind: 'unrun'; readonly reason: string };
+
+export type Workbench = {
+  readonly make: (origin: Origin) => Promise<Made>;
+  readonly judge: (statement: Statement) => Promise<Held>;
+  /** Runs items as one subtask, in one child, folded as the tree says. */
+  readonly subtask: (
+    indices: readonly number[],
+    plan: readonly number[],
+  ) => Promise<SubtaskOutcome>;
+  /** Fuel of all calls that have ended, and calls that took more than one may. */
+  readonly spent: () => { readonly fuel: bigint; readonly dear: number };
+};
+
+/** Values that are kept, and the bytes of one that is. */
+const keptCountMax = 8_192;
+const keptBytesMax = 65_536;
+
+/**
+ * What a failing call counts of its limit, as a divisor: nobody learns how much it used. One that
+ * used all of it counts whole.
+ */
+const failedShare = 16n;
+
+const failed = (failedClass: FailedClass): Made => ({ kind: 'failed', class: failedClass });
+const unrun = (reason: string): Made => ({ kind: 'unrun', reason });
+
+/** Opens a workbench on items; `callFuel` limits each call, a fold being one. */
+export function openWorkbench(subject: Subject, items: Items, callFuel: bigint): Workbench {
+  const { scratch } = subject;
+  const calls = meteredCalls(subject, callFuel);
+  // Promises, so that what is asked for twice at once is made once: the fuel is then the same.
+  const kept = new Map<string, Promise<Made>>();
+  const map = async (source: ItemSource): Promise<Made> =>
+    ofSubtask(await calls.subtask([source], [0]));
+  let fileCount = 0;
+  const mapBytes = async (bytes: Uint8Array): Promise<Made> => {
+    const file = join(scratch, `made-${fileCount++}`);
+    await writeFile(file, bytes);
+    const result = await map({ kind: 'file', path: file });
+    await rm(file, { force: true });
+    return result;
+  };
+  const makeAnew = async (origin: Origin): Promise<Made> => {
+    switch (origin.kind) {
+      case 'empty':
+        return { kind: 'value', value: new Uint8Array(0) };
+      case 'item':
+        return map(items.source(origin.index));
+      case 'made':
+        return mapBytes(origin.bytes);
+      case 'sample':
+        return ofCall(await calls.sample(origin.seed));
+      case 'fold': {
+        const values: Uint8Array[] = [];
+        for (const part of origin.parts) {
+          const made = await make(part);
+          if (made.kind !== 'value') return made;
+          values.push(made.value);
+        }
+        return ofCall(await calls.fold(values));
+      }
+      case 'doubled': {
+        let made = await make(origin.part);
+        for (let time = 0; time < origin.times && made.kind === 'value'; time++)
+          made = ofCall(await calls.fold([made.value, made.value]));
+        return made;
+      }
+    }
+  };
+  const make = (origin: Origin): Promise<Made> => {
+    const key = hash('sha256', originKey(origin));
+    const known = kept.get(key);
+    if (known !== undefined) return known;
+    const making = makeAnew(origin);
+    if (kept.size >= keptCountMax) return making;
+    kept.set(key, making);
+    const forget = (): void => void kept.delete(key);
+    making.then((made) => {
+      if (made.kind === 'unrun' || (made.kind === 'value' && made.value.length > keptBytesMax))
+        forget();
+    }, forget);
+    return making;
+  };
+  const combine = async (tree: Tree, values: readonly Uint8Array[]): Promise<Made> => {
+    if (typeof tree === 'number') return { kind: 'value', value: values[tree]! };
+    // What leans to the left is one task: its values are folded in their order.
+    const behind: Tree[] = [];
+    let first: Tree = tree;
+    while (typeof first !== 'number') {
+      behind.unshift(first[1]);
+      first = first[0];
+    }
+    const folded: Uint8Array[] = [values[first]!];
+    for (const part of behind) {
+      const made = await combine(part, values);
+      if (made.kind !== 'value') return made;
+      folded.push(made.value);
+    }
+    return ofCall(await calls.fold(folded));
+  };
+  const judge = async ({ operands, left, right }: Statement): Promise<Held> => {
+    const values: Uint8Array[] = [];
+    for (const operand of operands) {
+      const made = await make(operand);
+      if (made.kind === 'failed') return { kind: 'no-value' };
+      if (made.kind === 'unrun') return made;
+      values.push(made.value);
+    }
+    const [one, other] = await Promise.all([combine(left, values), combine(right, values)]);
+    return compared(one, other);
+  };
+  const subtask: Workbench['subtask'] = (indices, plan) =>
+    calls.subtask(indices.map(items.source), plan);
+  return { make, judge, subtask, spent: () => ({ fuel: calls.fuel, dear: calls.dear }) };
+}
+
+/** What two sides of a statement say of it. */
+export function compared(one: Made, other: Made): Held {
+  if (one.kind === 'unrun') return one;
+  if (other.kind === 'unrun') return other;
+  // That one way costs more than another breaks no law; a job's own limit may be a higher one.
+  if (isDear(one) || isDear(other)) return { kind: 'dear' };
+  // A combine that fails is one outcome of a job, whatever its class.
+  if (one.kind === 'failed' && other.kind === 'failed') return { kind: 'failed-alike' };
+  return sameMade(one, other) ? { kind: 'held' } : { kind: 'broken', left: one, right: other };
+}
+
+const isDear = (made: Made): boolean => made.kind === 'failed' && made.class === 'out-of-fuel';
+
+/** The calls of a check: at most so many at once, each within its fuel, their fuel summed up. */
+function meteredCalls(subject: Subject, callFuel: bigint) {
+  const { executor, programPath, parameters, signal, turn, callCountMax = 64 } = subject;
+  const admit = places(callCountMax);
+  const turned = turn === undefined ? {} : { turn };
+  const sum = { fuel: 0n, dear: 0 };
+  const counted = (outcome: CallOutcome): CallOutcome => {
+    if (outcome.kind === 'ok') sum.fuel += outcome.fuel;
+    if (outcome.kind === 'failed') fail(outcome.class);
+    return outcome;
+  };
+  const fail = (failedClass: string): void => {
+    const isDear = failedClass === 'out-of-fuel';
+    sum.fuel += isDear ? callFuel : callFuel / failedShare;
+    if (isDear) sum.dear += 1;
+  };
+  return {
+    get fuel() {
+      return sum.fuel;
+    },
+    get dear() {
+      return sum.dear;
+    },
+    subtask: (sources: readonly ItemSource[], plan: readonly number[]): Promise<SubtaskOutcome> =>
+      admit(async () => {
+        const fuel = { item: callFuel, combine: callFuel };
+        const run = { programPath, parameters, items: sources, plan, fuel, ...turned };
+        const outcome = await executor.runSubtask(run, signal);
+        if (outcome.kind !== 'done') return outcome;
+        sum.fuel += outcome.mapFuel + outcome.spent.combineSum;
+        const state = outcome.states.find((one) => one > 1);
+        if (state === undefined && !outcome.combineFailed) return outcome;
+        // What the outcome charges for the failing item is its whole limit.
+        if (state !== undefined) sum.fuel -= callFuel;
+        fail(placeStates[state as FailedState] ?? 'combine failed');
+        return outcome;
+      }),
+    fold: (values: readonly Uint8Array[]): Promise<CallOutcome> =>
+      admit(async () => counted(await executor.fold(programPath, values, callFuel, signal, turn))),
+    sample: (seed: Uint8Array): Promise<CallOutcome> =>
+      admit(async () => counted(await executor.sample(programPath, seed, signal, callFuel))),
+  };
+}
+
+type FailedState = 2 | 3 | 4 | 5;
+
+/** Lets so many works run at once; the others wait in their order. */
+function places(countMax: number): <T>(work: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (work) => {
+    if (running >= countMax) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running += 1;
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  };
+}
+
+export function sameMade(a: Made, b: Made): boolean {
+  return a.kind === 'value' && b.kind === 'value'
+    ? sameBytes(a.value, b.value)
+    : a.kind === 'failed' && b.kind === 'failed';
+}
+
+/** What a subtask came to as a whole. */
+export function ofSubtask(outcome: SubtaskOutcome): Made {
+  if (outcome.kind === 'local') return unrun(`${outcome.class}: ${outcome.reason}`);
+  if (outcome.value !== null) return { kind: 'value', value: outcome.value };
+  const state = outcome.states.find((one) => one > 1);
+  if (state === undefined) return failed('combine failed');
+  return failed(placeStates[state as FailedState]);
+}
+
+function ofCall(outcome: CallOutcome): Made {
+  switch (outcome.kind) {
+    case 'ok':
+      return { kind: 'value', value: outcome.value };
+    case 'failed':
+      return failed(outcome.class);
+    case 'local':
+      return unrun(`${outcome.class}: ${outcome.reason}`);
+  }
+}
+
+/** All that a subtask said, as a text: equal for equal outcomes. */
+export function subtaskText(outcome: SubtaskOutcome): string {
+  if (outcome.kind === 'local') return outcome.reason;
+  const { states, hashes, folds, value, mapFuel } = outcome;
+  const parts = [states, hashes, folds, value].map((part) => (part === null ? '-' : hex(part)));
+  return hash('sha256', [...parts, mapFuel].join(' '));
+}
