@@ -17,11 +17,27 @@ export const programs = {
   wordcount: { language: 'as', version: '1.0.0', cut: { kind: 'lines' } },
   primes: { language: 'c', version: '1.0.0', cut: { kind: 'whole' } },
   nqueens: { language: 'c', version: '1.0.0', cut: { kind: 'whole' }, shared: sharedC },
-  mean: { language: 'as', version: '1.0.0', cut: { kind: 'lines' } },
+  mean: { language: 'as', version: '1.0.1', cut: { kind: 'lines' } },
   montecarlo: { language: 'c', version: '1.0.0', cut: { kind: 'whole' }, shared: sharedC },
+  matmul: { language: 'c', version: '1.0.0', cut: { kind: 'lines' }, shared: sharedC },
+  topwords: { language: 'as', version: '1.0.0', cut: { kind: 'lines' } },
 } as const satisfies Record<string, Example>;
 
-export type ProgramName = keyof typeof programs;
+/** Programs once more, in the other language: their values are those of the first, byte for byte. */
+export const twins = {
+  'mean-c': {
+    of: 'mean',
+    language: 'c',
+    version: '1.0.1',
+    cut: { kind: 'lines' },
+    shared: sharedC,
+  },
+  'nqueens-as': { of: 'nqueens', language: 'as', version: '1.0.0', cut: { kind: 'whole' } },
+} as const satisfies Record<string, Example & { readonly of: keyof typeof programs }>;
+
+const builds: Readonly<Record<string, Example>> = { ...programs, ...twins };
+
+export type ProgramName = keyof typeof programs | keyof typeof twins;
 
 /** Where a program lies. */
 export function programPath(name: ProgramName): string {
@@ -30,19 +46,19 @@ export function programPath(name: ProgramName): string {
 
 /** Compiles one program and appends its manifest. The same sources and tools, the same bytes. */
 export function buildProgram(name: ProgramName): Promise<Uint8Array> {
-  const { shared, ...example }: Example = programs[name];
+  const { language, version, cut, shared } = builds[name]!;
   const source = join(here, name, 'source');
   const sources: Recipe['sources'] = shared === undefined ? [source] : [source, shared];
-  return build({ ...example, name, sources, entry: `${name}.ts` });
+  return build({ name, language, version, cut, sources, entry: `${name}.ts` });
 }
 
 async function main(names: readonly string[]): Promise<void> {
-  const all = Object.keys(programs) as ProgramName[];
+  const all = Object.keys(builds) as ProgramName[];
   const unknown = names.filter((name) => !all.includes(name as ProgramName));
   if (unknown.length > 0)
     throw new Error(`no program ${unknown.join(', ')}; have ${all.join(', ')}`);
   for (const name of names.length > 0 ? (names as ProgramName[]) : all) {
-    if (programs[name].language === 'c' && !hasClang()) {
+    if (builds[name]!.language === 'c' && !hasClang()) {
       console.log(`${name}: not built, /usr/bin/clang or /usr/bin/wasm-ld is missing`);
       continue;
     }

@@ -44,18 +44,25 @@ export function takeName(name: string): bool {
   return false;
 }
 
-/** A whole number below 2^62 without sign, fraction or exponent; traps on anything else. */
-export function takeNumber(): i64 {
+/** A whole number below 2^62 without sign, fraction or exponent; -1 for anything else. */
+export function readNumber(): i64 {
   while (at < end && isSpace(load<u8>(at))) at += 1;
   const start = at;
   let value: i64 = 0;
   while (at < end && load<u8>(at) >= 48 && load<u8>(at) <= 57) {
-    value = value * 10 + i64(load<u8>(at) - 48);
-    if (value >= 1 << 62) unreachable();
+    const digit = i64(load<u8>(at) - 48);
+    // Asked before the product, which may wrap.
+    if (value > ((1 << 62) - 1 - digit) / 10) return -1;
+    value = value * 10 + digit;
     at += 1;
-    if (at - start > 19) unreachable();
   }
-  if (at == start || (load<u8>(start) == 48 && at > start + 1)) unreachable();
+  return at == start || (load<u8>(start) == 48 && at > start + 1) ? -1 : value;
+}
+
+/** As readNumber; traps on anything else. */
+export function takeNumber(): i64 {
+  const value = readNumber();
+  if (value < 0) unreachable();
   return value;
 }
 

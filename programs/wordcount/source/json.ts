@@ -5,12 +5,22 @@ import { allocate, result } from './memory';
 /** Bytes that an entry needs beside its word: quotes, colon, comma, twenty digits. */
 const frameBytes: u64 = 24;
 /** Bytes that one byte of a word needs at most: `\udcff`. */
-const escapeBytes: u64 = 6;
+export const escapeBytes: u64 = 6;
 
 let to: usize = 0;
 
+/** Where the next byte goes. */
+export function writeTo(target: usize): void {
+  to = target;
+}
+
+/** Where the last byte went, and one further. */
+export function written(): usize {
+  return to;
+}
+
 @inline
-function put(byte: u32): void {
+export function put(byte: u32): void {
   store<u8>(to, <u8>byte);
   to += 1;
 }
@@ -51,7 +61,7 @@ function characterBytes(at: usize, end: usize): u32 {
   return continues(at + 3, end, 0x80, 0xbf) ? 4 : 0;
 }
 
-function putWord(word: usize, end: usize): void {
+export function putWord(word: usize, end: usize): void {
   put(34); // "
   while (word < end) {
     let bytes = characterBytes(word, end);
@@ -68,7 +78,7 @@ function putWord(word: usize, end: usize): void {
   put(34);
 }
 
-function putCount(count: u64): void {
+export function putCount(count: u64): void {
   let power: u64 = 1;
   while (count / power >= 10) power *= 10;
   for (; power > 0; power /= 10) put(48 + <u32>((count / power) % 10));

@@ -17,6 +17,11 @@ const lowerCase = memory.data<u8>([
   238, 239, 240, 241, 242, 243, 244, 245, 246, 247, 248, 249, 250, 251, 252, 253, 254, 255,
 ]);
 
+/** Whether a byte can stand in a counted word. */
+export function isWordByte(byte: u32): bool {
+  return byte != 0 && u32(load<u8>(lowerCase + byte)) == byte;
+}
+
 /** Counts the words of a text; writes lower case into it. */
 export function countWords(text: usize, length: usize): u64 {
   openTable();
