@@ -16,7 +16,7 @@ import { eightByteProgram } from '../fixtures/programs/lawless.ts';
 import { newPlace } from '../support/anwansi-process.ts';
 import { runWords } from '../support/command-line.ts';
 
-const parameters = { commitWindowMs: 12_000, revealWindowMs: 12_000 };
+// A wave that lacks a seat lasts its whole time: windows are as short as people have them.
 const patienceMs = 240_000;
 const place = newPlace();
 const data = join(place.directory, 'data');
@@ -28,7 +28,7 @@ let shared: Embedded;
 
 beforeAll(async () => {
   const nonce = sha256(utf8('laws.test'));
-  const common = { faulty: 0, fault: null, readable: [], parameters };
+  const common = { faulty: 0, fault: null, readable: [] };
   shared = await startEmbedded({ seats: 4, nonce, ...common });
   for (const [name, bytes] of Object.entries(files))
     writeFileSync(join(place.directory, `${name}.wasm`), bytes);
@@ -128,7 +128,7 @@ describe('a lawless program', () => {
     'settles on what shows no fault, where nobody is to look',
     async () => {
       const nonce = sha256(utf8('laws.test, unchecked'));
-      const common = { faulty: 0, fault: null, readable: [], parameters };
+      const common = { faulty: 0, fault: null, readable: [] };
       const network = await startEmbedded({ seats: 4, nonce, ...common, unchecked: true });
       try {
         for (let time = 0; time < 2; time++) {
