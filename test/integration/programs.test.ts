@@ -14,7 +14,7 @@ let primesJob: Promise<Ended>;
 let wordsJob: Promise<Ended>;
 
 beforeAll(async () => {
-  await writeWords(file('text'), 20_000_000, 7);
+  await writeWords(file('text'), 3_000_000, 7);
   const out = ['--out', 'words.json', '--receipt', 'words.receipt', '--json'];
   primesJob = anwansi(['run', 'primes', '--params', '{"from":0,"to":100000000}'], { place });
   // One after the other: each has all cores, and windows that were measured for them.
@@ -38,7 +38,7 @@ test(
 );
 
 test(
-  'words of 20 MB with bytes of every kind are counted as ten other lines count them',
+  'words of 3 MB with bytes of every kind are counted as ten other lines count them',
   async () => {
     const { exitCode, err } = await wordsJob;
     expect(exitCode, err).toBe(0);

@@ -104,7 +104,7 @@ const mixed: Wish = {
 /** A run that leaves off where rows are in every state. */
 const every: Wish = {
   seats: 7,
-  seed: 0,
+  seed: 2,
   roles: ['abstain', 'late', 'silent', 'equivocate', 'lie', 'unopened', 'honest'],
   jobs: [1, 28].flatMap((at) => [1, 3].map((subtasks) => ({ at, subtasks, fee: 1n }))),
   failing: false,

@@ -329,10 +329,10 @@ describe('a chain that catches up', () => {
   });
 });
 
-describe('after an outage of ten minutes', async () => {
+describe('after an outage of five minutes', async () => {
   let cut = false;
   const linked = (a: string, b: string): boolean => !cut || (a !== 'seat 0' && b !== 'seat 0');
-  const genesisMs = Date.now() - 600_000;
+  const genesisMs = Date.now() - 300_000;
   const machines = await createMachines(4, { genesisMs, faults: { linked } });
   afterAll(() => machines.remove());
 

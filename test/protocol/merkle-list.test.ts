@@ -1,4 +1,4 @@
-// Goal: of lists of 1 to 70 leaves, every true claim verifies and no false one does.
+// Goal: of lists of 1 to 40 leaves, every true claim verifies and no false one does.
 // Method: all sizes and all indexes against the definition of RFC 9162, written as it stands
 // there; what a root alone cannot tell (its size) is pinned exactly, not glossed over.
 import { createHash, hash } from 'node:crypto';
@@ -11,7 +11,7 @@ import * as list from '../../protocol/merkle/list.ts';
 
 installSha256((bytes) => new Uint8Array(hash('sha256', bytes, 'buffer'))); // a million hashes
 
-const sizeMax = 70;
+const sizeMax = 40;
 const leaves = Array.from({ length: sizeMax + 2 }, (_, i) => Uint8Array.of(i, i * 7));
 const prefixes = leaves.map((_, size) => leaves.slice(0, size));
 const roots = prefixes.map(list.listRoot);

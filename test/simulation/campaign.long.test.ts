@@ -5,10 +5,10 @@ import { expect, test } from 'vitest';
 import { caseOf, faultsOf } from './campaign.ts';
 
 const campaigns = [
-  { seats: 4, crashes: false, from: 80, count: 4_000 },
-  { seats: 7, crashes: false, from: 40, count: 2_000 },
-  { seats: 4, crashes: true, from: 60, count: 3_000 },
-  { seats: 7, crashes: true, from: 20, count: 1_000 },
+  { seats: 4, crashes: false, from: 40, count: 4_000 },
+  { seats: 7, crashes: false, from: 24, count: 2_000 },
+  { seats: 4, crashes: true, from: 24, count: 3_000 },
+  { seats: 7, crashes: true, from: 12, count: 1_000 },
 ];
 
 const chunk = 100;
