@@ -88,7 +88,8 @@ export function observe(one: EngineCase): Observed & { readonly result: Uint8Arr
   const { seen, memory } = runOnce(rewritten, driver, one.fuel);
   const ends = seen.outcome !== 'out-of-fuel';
   const used = ends ? one.fuel - BigInt(seen.fuel) : one.fuel - 1n;
-  const limits = [used, used - 1n, used / 2n, used / 3n, used / 7n, 100n, 0n];
+  const parts = [2n, 3n, 5n, 7n, 11n].map((part) => used / part);
+  const limits = [used, used - 1n, ...parts, 1_000n, 100n, 0n];
   const again = [
     ...limits.map((limit) => () => runOnce(rewritten, driver, limit)),
     () => runOnce(rewritten, driver, one.fuel, shallowUnits),
