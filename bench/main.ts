@@ -18,6 +18,7 @@ const benchmarks: Readonly<Record<string, () => Promise<Benchmark>>> = {
   blocks: async () => (await import('./blocks.ts')).blocks,
   executor: async () => (await import('./executor.ts')).executor,
   metering: async () => (await import('./metering.ts')).metering,
+  hostile: async () => (await import('./hostile.ts')).hostile,
   processes: async () => (await import('./processes.ts')).processes,
   restart: async () => (await import('./restart.ts')).restart,
 };
