@@ -32,8 +32,11 @@ export function openProgram(
   bytes: Uint8Array,
   compileBaseline?: (bytes: Uint8Array) => Module,
 ): Program {
-  const admission = admitProgram(bytes, { validate: validateModule });
-  const made = admission.kind === 'ok' ? instrument(bytes) : admission;
+  // Our own caps first: the engine's validation of a module beyond them may take all memory.
+  const made = instrument(bytes);
+  const admission = admitProgram(bytes, {
+    validate: (module) => made.kind === 'rejected' || validateModule(module),
+  });
   if (admission.kind === 'rejected' || made.kind === 'rejected') {
     mark('X75');
     const { code, reason, offset } = admission.kind === 'rejected' ? admission : (made as Refused);

@@ -9,7 +9,6 @@ import { listBlobBytesMax, readListStretches } from '../../protocol/merkle/blob.
 import { type Cid, formatCid, listCid } from '../../protocol/merkle/cid.ts';
 import { itemBytesMax, programBytesMax } from '../../protocol/params.ts';
 import type { Duty } from '../../protocol/replica/effect.ts';
-import { validateModule } from '../executor/engine.ts';
 import type { Executor } from '../ports.ts';
 import type { Blobs } from '../storage/blobs.ts';
 import { unhurried } from '../unhurried.ts';
@@ -53,7 +52,9 @@ export async function checkAtSeat(
   try {
     const programPath = await bring(cid, programBytesMax);
     const bytes = await readFile(programPath);
-    const admission = admitProgram(bytes, { validate: validateModule });
+    // Only the sandbox lets the engine look: a module can be made that costs it gigabytes. What it
+    // refuses there gives no value, and nothing to check.
+    const admission = admitProgram(bytes, { validate: () => true });
     if (admission.kind === 'rejected') return null;
     await mkdir(scratch, { recursive: true });
     const program = { bytes, exports: admission.exports, manifest: admission.manifest };

@@ -10,7 +10,7 @@ import { limit, moduleMagic } from './module.ts';
 import { emitGrow } from './pieces.ts';
 import { Reader } from './reader.ts';
 import { ProgramError, type ProgramRejectionCode } from './rejection.ts';
-import { walkBody } from './walk.ts';
+import { limitOperands, walkBody } from './walk.ts';
 import { Writer } from './writer.ts';
 
 export type Instrumented =
@@ -68,10 +68,13 @@ function rewrite(module: Anatomy, limits: InstrumentLimits): Uint8Array {
   const { functions, importedFunctions, bodies, types } = module;
   const escaping = module.escaping.slice();
   let grows = false;
+  let operands = 0;
   // Each body is walked twice, so that no more than one is held in memory.
   const summaries = bodies.map((_, at) => {
     const walk = walkBody(module, importedFunctions + at, limits);
     for (const index of walk.references) escaping[index] = 1;
+    operands += walk.blockOperands;
+    limitOperands(walk.codeEnd, operands, limits);
     grows ||= walk.grows;
     return summarize(walk);
   });

@@ -18,6 +18,8 @@ export type InstrumentLimits = {
   readonly functions: number;
   /** Parameters, and results, of a function or block. */
   readonly arity: number;
+  /** Parameters and results of the types of all blocks, loops and ifs of the module together. */
+  readonly blockOperands: number;
   /** Locals of one function, its parameters not counted. */
   readonly locals: number;
   /** Of each function: (parameters + locals) * (blocks, loops and ifs + 1). */
@@ -48,6 +50,7 @@ export const protocolLimits: InstrumentLimits = {
   types: functionCountMax,
   functions: functionCountMax,
   arity: 255,
+  blockOperands: 1_000_000,
   locals: localCountMax,
   localsByConstructs: 2_000_000,
   nesting: 256,

@@ -79,6 +79,8 @@ export type Walk = {
   /** Depth units of its frame. */
   readonly frame: number;
   readonly tableChanges: number;
+  /** Parameters and results of the types of its constructs. */
+  readonly blockOperands: number;
 };
 
 /** A construct that is open. */
@@ -93,8 +95,8 @@ export type Frame = {
   repeatSlot: number;
   /** The outermost construct that a branch inside it leads to. */
   target: number;
-  /** A branch leads back to this loop. */
-  repeated: boolean;
+  /** Branches that lead back to this loop, or behind this construct. */
+  branches: number;
   /** Event of a loop's begin; -1 for other constructs. */
   readonly begin: number;
   /** A loop inside it is repeated. */
@@ -160,7 +162,7 @@ export function enter(module: Anatomy, index: number, limits: InstrumentLimits):
     armSlot: -1,
     repeatSlot: -1,
     target: 0,
-    repeated: false,
+    branches: 0,
     begin: -1,
     holdsLoop: false,
     base: 0,
@@ -189,6 +191,7 @@ export function enter(module: Anatomy, index: number, limits: InstrumentLimits):
     nanShapes: 0,
     frame: 8 + type.parameters.length + locals + vectors,
     tableChanges: 0,
+    blockOperands: 0,
     reader,
     module,
     limits,

@@ -87,6 +87,17 @@ function ruled(state: State, kind: number, opcode: number, at: number): void {
   }
 }
 
+/** Types of many operands are short to name and dear to validate. @throws {@link ProgramError} */
+export function limitOperands(
+  offset: number,
+  operands: number,
+  { blockOperands }: InstrumentLimits,
+): void {
+  if (operands <= blockOperands) return;
+  mark('X94');
+  limit(offset, `${operands} operands of blocks`, blockOperands);
+}
+
 function open(state: State, kind: number, at: number): void {
   if (kind === form.block && !state.dead) state.slotIdle[state.slot]! += 1;
   const { reader, frames, limits } = state;
@@ -95,6 +106,8 @@ function open(state: State, kind: number, at: number): void {
     mark('X43');
     limit(reader.at, `constructs nested ${frames.length} deep`, limits.nesting);
   }
+  state.blockOperands += parameters + results;
+  limitOperands(reader.at, state.blockOperands, limits);
   state.constructs += 1;
   const product = (state.parameters + state.locals) * (state.constructs + 1);
   if (product > limits.localsByConstructs) {
@@ -115,7 +128,7 @@ function open(state: State, kind: number, at: number): void {
   const loopSlot = kind === form.loop && !dead ? state.slot : -1;
   const armSlot = kind === form.if && !dead ? state.slot : -1;
   const slots = { slot, loopSlot, armSlot, repeatSlot: -1 };
-  const flags = { repeated: false, holdsLoop: false, dead };
+  const flags = { branches: 0, holdsLoop: false, dead };
   frames.push((state.top = { kind, ...slots, target, begin, base, parameters, results, ...flags }));
 }
 
@@ -158,14 +171,14 @@ function close(state: State, at: number): void {
   const outer = frames[frames.length - 1];
   if (outer === undefined) return;
   state.top = outer;
-  outer.holdsLoop ||= frame.holdsLoop || (frame.loopSlot >= 0 && frame.repeated);
+  outer.holdsLoop ||= frame.holdsLoop || (frame.loopSlot >= 0 && frame.branches > 0);
   state.dead = frame.dead;
   if (frame.dead) return;
   cutBack(state, frame.base);
   push(state, frame.results);
   outer.target = Math.min(outer.target, frame.target);
   if (frame.loopSlot >= 0) {
-    if (frame.repeated) {
+    if (frame.branches > 0) {
       mark('X48');
       state.loops = true;
       const closed = frame.target >= frames.length && frame.parameters + frame.results === 0;
@@ -197,7 +210,9 @@ function noteSmallLoop(state: State, frame: Frame, end: number): void {
   events[frame.begin + 3] = place;
   const start = events[slotEvent + 1]!;
   const firstEvent = slotEvent + eventStride;
-  const { loopSlot: slot, repeatSlot } = frame;
+  const { loopSlot: slot, branches } = frame;
+  // With a second way around, rounds may go on without the arm.
+  const repeatSlot = branches === 1 ? frame.repeatSlot : -1;
   smallLoops.push({ slot, repeatSlot, start, end, firstEvent, endEvent: events.length });
   note(state, event.loopEnd, reader.at, reader.at, place);
 }
@@ -219,7 +234,7 @@ function aim(state: State): number {
   const frame = frames[target]!;
   if (!state.dead) {
     state.top.target = Math.min(state.top.target, target);
-    frame.repeated = true;
+    frame.branches += 1;
   }
   return frame.kind === form.loop ? frame.parameters : frame.results;
 }

@@ -77,7 +77,9 @@ test('what is refused is not run, by the names of the admission', async () => {
     if (code === 'PROGRAM_TOO_LARGE') expect(outcome, name).toMatchObject({ kind: 'local' });
     else expect(outcome, name).toMatchObject({ kind: 'local', class: 'inadmissible' });
     const reason = outcome.kind === 'local' ? outcome.reason : '';
-    expect(reason, name).toContain(code === 'PROGRAM_TOO_LARGE' ? 'bytes' : code);
+    // Our own reader looks before the engine does, and names what it finds.
+    const named = code === 'PROGRAM_NOT_WASM' ? /PROGRAM_[A-Z_]+: / : new RegExp(`${code}: `);
+    expect(reason, name).toMatch(code === 'PROGRAM_TOO_LARGE' ? /bytes/ : named);
   }
   await harmless();
 });

@@ -7,6 +7,8 @@ import { describe, expect, test } from 'vitest';
 import { laneFuel, laneFuelMax } from '../../protocol/aggregation/fuel.ts';
 import { slotVerdict } from '../../protocol/aggregation/lane.ts';
 import { acceptableClaims } from '../../protocol/aggregation/walk.ts';
+import { laneWork } from '../../protocol/aggregation/wave.ts';
+import { instanceFuel } from '../../protocol/execution/fuel.ts';
 import { laneItemCount } from '../../protocol/job/split.ts';
 import { commitDigest } from '../../protocol/job/statement.ts';
 import { fuelCallMax, itemCountMax } from '../../protocol/params.ts';
@@ -118,33 +120,22 @@ describe('fuel above what the items may use', () => {
 });
 
 describe('the fuel of a lane', () => {
-  test('is that of the accepted claim, else of the leading one, else all that it may use', () => {
+  test('is that of the accepted claim, else what its instances cost, whatever is claimed', () => {
     const scene = committed(all, [0, 1]);
     const limit = laneFuelMax(scene.rules);
     const fuel = scene.work(3).claim.mapFuel;
-    expect(laneFuel(scene.lane, scene.rules)).toBe(limit);
+    const items = BigInt(laneWork(scene.rules));
+    const least = limit < items * instanceFuel ? limit : items * instanceFuel;
+    expect(laneFuel(scene.lane, scene.rules)).toBe(least);
     scene.say(scene.reveal(0, miscount));
     scene.say(scene.reveal(1, miscount));
-    expect(laneFuel(scene.lane, scene.rules)).toBe(fuel - 1n);
-    // Of equals the first leads; one more turns it.
-    scene.say(scene.reveal(2));
-    scene.say(scene.reveal(3));
-    expect(laneFuel(scene.lane, scene.rules)).toBe(fuel - 1n);
-    scene.say(scene.reveal(4));
-    expect(laneFuel(scene.lane, scene.rules)).toBe(fuel);
+    expect(laneFuel(scene.lane, scene.rules)).toBe(least);
+    for (const fuelItem of [1n, instanceFuel, 2n ** 36n])
+      expect(laneFuel(scene.lane, { ...scene.rules, fuelItem })).toBe(
+        items * (fuelItem < instanceFuel ? fuelItem : instanceFuel),
+      );
     // Whatever was accepted decides, however many say something else.
     expect(laneFuel({ ...scene.lane, accepted: 0 }, scene.rules)).toBe(fuel - 1n);
-  });
-
-  test('is not told by a claim that is no vote', () => {
-    const scene = committed([4]);
-    scene.endWave().draw([0]);
-    scene.say(scene.commit(0));
-    scene.end().say(scene.reveal(0));
-    // Its items are not opened yet.
-    expect(laneFuel(scene.lane, scene.rules)).toBe(laneFuelMax(scene.rules));
-    scene.end().say(scene.open(0));
-    expect(laneFuel(scene.lane, scene.rules)).toBe(scene.work(0).claim.mapFuel);
   });
 
   test('is never more than its items may use, whatever the seats claim', () => {

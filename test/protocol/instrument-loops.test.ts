@@ -79,6 +79,23 @@ function shapes(round: Statement[], last: Statement[]): Record<string, Statement
       kind: 'block',
       body: [{ kind: 'loop', body: [...round, advance, again] }],
     },
+    // Found by a review: a round that goes on by the other way has not entered the arm.
+    'two arms': {
+      kind: 'loop',
+      body: [
+        advance,
+        { kind: 'if', test: { kind: 'lt', a: get(1), b: constant(3) }, taken: [go], other: null },
+        whether([...round, go], null),
+      ],
+    },
+    'an arm behind another way around': {
+      kind: 'loop',
+      body: [
+        advance,
+        { ...again, test: { kind: 'lt', a: get(1), b: constant(3) } },
+        whether([...round, go], null),
+      ],
+    },
     'a way out': {
       kind: 'block',
       body: [{ kind: 'loop', body: [{ ...again, label: 1, test: more }, ...round, again] }],

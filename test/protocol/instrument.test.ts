@@ -21,7 +21,7 @@ import {
   wide,
 } from '../support/modules.ts';
 
-reachEveryLine('execution', linesBut([35, 39], [43, 45], [59, 61]));
+reachEveryLine('execution', linesBut([35, 39], [43, 45], [59, 61], 94));
 
 const programs = exampleNames.map(exampleProgram);
 const run = (body: readonly number[], locals: readonly number[] = []) =>
@@ -52,6 +52,22 @@ describe('refusals', () => {
         body: at === 0 ? [] : op.call(at - 1),
       })),
     );
+  /** Blocks of 125 parameters and 125 results. */
+  const wideBlocks = (count: number) => {
+    const operands = [125, ...new Array<number>(125).fill(i32)];
+    return moduleOf(
+      [
+        {
+          body: [
+            ...new Array<number[]>(125).fill([0x41, 0]).flat(),
+            ...new Array<number[]>(count).fill([0x02, 1, 0x0b]).flat(),
+            ...new Array<number>(125).fill(0x1a),
+          ],
+        },
+      ],
+      { 1: [2, 0x60, 0, 0, 0x60, ...operands, ...operands] },
+    );
+  };
   const memory = (pages: number) => moduleOf([{ body: [] }], { 5: [1, 0, ...unsigned(pages)] });
   const importing = (...entry: number[]) =>
     moduleOf([], { 1: [1, 0x60, 0, 0], 2: [1, 1, 0x65, 1, 0x6e, ...entry], 5: [0], 7: [0] });
@@ -100,6 +116,7 @@ describe('refusals', () => {
       }),
       'functions',
     ],
+    ['many operands of blocks', 'PROGRAM_LIMIT', wideBlocks(4_001), 'blockOperands'],
     [
       'many bytes',
       'PROGRAM_LIMIT',
