@@ -38,6 +38,9 @@ export const fuelNames = Object.keys(fuelFlags) as readonly (keyof FuelLimits)[]
 /** How often the dearest item, and the dearest combine or rendering, fits into its limit. */
 export const itemRoom = 16n;
 export const valueRoom = 256n;
+/** Combines at their limit that a fold may hold, and what it may use at least. */
+const foldRoom = 16n;
+const foldFuelMin = 2n ** 38n;
 /** The least that an item is given. */
 export const itemFuelMin = 2n ** 24n;
 /** The least that a combine and the rendering are given: 1024 units a byte of the largest value. */
@@ -58,12 +61,14 @@ export function chooseLimits(wished: Partial<FuelLimits>, measured: Measured): F
   const unseen = unrun === null ? 0n : limits.item;
   const bounded = (used: bigint, room: bigint, least: bigint): bigint =>
     smallest(fuelCallMax, powerOfTwo(largest(used * room, least)));
+  const combined = wished.combine ?? bounded(combine?.most ?? 0n, valueRoom, valueFuelMin);
   return {
     item:
       wished.item ??
       largest(bounded(most(returned), itemRoom, itemFuelMin), largest(most(failed), unseen)),
-    combine: wished.combine ?? bounded(combine?.most ?? 0n, valueRoom, valueFuelMin),
-    fold: wished.fold ?? fuelFoldMax,
+    combine: combined,
+    // A combine that never ends uses all of it, at every seat of the lane: not the most there is.
+    fold: wished.fold ?? smallest(fuelFoldMax, largest(combined * foldRoom, foldFuelMin)),
     render: wished.render ?? bounded(render?.fuel ?? 0n, valueRoom, valueFuelMin),
   };
 }

@@ -97,7 +97,7 @@ describe('the rule', () => {
           expect(limits.combine >= least(256n * combine, fuelCallMax)).toBe(true);
           expect(limits.render >= least(256n * render, fuelCallMax)).toBe(true);
           expect(limits.combine >= valueFuelMin && limits.render >= valueFuelMin).toBe(true);
-          expect(limits.fold).toBe(fuelFoldMax);
+          expect(limits.fold).toBe(least(16n * limits.combine, fuelFoldMax));
           for (const name of fuelNames) {
             expect(limits[name] <= fuelMaxima[name]).toBe(true);
             expect(limits[name] & (limits[name] - 1n), 'a power of two').toBe(0n);
