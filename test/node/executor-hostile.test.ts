@@ -1,78 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// Goal: a program that does its worst harms nobody: neither its seat nor the next program.
+// Method: real children, with and without memory, killed, starved and fed with nothing.
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ChildPool, createExecutor } from '../../node/executor/pool.ts';
+import { describe, expect, test } from 'vitest';
+import { createExecutor } from '../../node/executor/pool.ts';
 import { startProcess } from '../../node/executor/process.ts';
 import { childCommand, probeHardening } from '../../node/executor/recipe.ts';
 import { placeStates } from '../../node/executor/task.ts';
-import { sha256 } from '../../protocol/crypto/hash.ts';
 import { fuelCallMax } from '../../protocol/params.ts';
 import { i32, i64, op, program, unsigned } from '../fixtures/programs/assemble.ts';
-import { leftPlan } from '../fixtures/programs/plan.ts';
+import { bytes, never, openSandbox, parameters, plenty } from '../support/sandbox.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'anwansi-executor-'));
-const never = new AbortController().signal;
-const parameters = new TextEncoder().encode('{}');
-let executor: ChildPool;
-let fileCount = 0;
-
-beforeAll(async () => {
-  executor = await createExecutor({ children: 1, readable: [directory] });
-});
-afterAll(async () => {
-  await executor.close();
-  rmSync(directory, { recursive: true });
-});
-
-function file(bytes: Uint8Array): string {
-  const path = join(directory, `file-${fileCount++}`);
-  writeFileSync(path, bytes);
-  return path;
-}
-
-const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-type Wishes = { pool?: ChildPool; signal?: AbortSignal; fuel?: bigint; plan?: number[] };
-
-const plenty = 10_000_000n;
-
-function run(programBytes: Uint8Array, items: string[], wishes: Wishes = {}) {
-  const { pool = executor, signal = never, fuel = plenty, plan } = wishes;
-  return pool.runSubtask(
-    {
-      programPath: file(programBytes),
-      parameters,
-      items: items.map((item) => ({ kind: 'file', path: file(bytes(item)) })),
-      plan: plan ?? leftPlan(items.length),
-      fuel: { item: fuel, combine: fuel },
-    },
-    signal,
-  );
-}
-
-/** The packed hashes of values, as outcomes carry them. */
-const hashed = (...texts: string[]): Uint8Array =>
-  new Uint8Array(texts.flatMap((text) => [...sha256(bytes(text))]));
-
-async function expectHealthy(pool = executor): Promise<void> {
-  expect(await run(program(), ['one', '', 'two'], { pool })).toEqual({
-    kind: 'done',
-    states: Uint8Array.of(1, 1, 1),
-    hashes: hashed('one', '', 'two'),
-    folds: hashed('one', 'one'),
-    value: bytes('one'),
-    combineFailed: false,
-    mapFuel: expect.any(BigInt),
-    spent: {
-      itemMax: expect.any(BigInt),
-      combineMax: expect.any(BigInt),
-      combineSum: expect.any(BigInt),
-      memoryBytesMax: 65_536,
-    },
-    slowestItemMs: expect.any(Number),
-  });
-}
+const { directory, pool: executor, file, run, expectHealthy } = openSandbox();
 
 describe('hostile programs', () => {
   const loop = [...op.loopForever, ...op.unreachable];
@@ -213,18 +151,18 @@ describe('hostile programs', () => {
 
   test('a child that is killed', async () => {
     const outcome = run(map(loop), ['item'], { fuel: fuelCallMax });
-    const [pid] = executor.pids();
+    const [pid] = executor().pids();
     process.kill(pid!, 'SIGKILL');
     expect(await outcome).toMatchObject(local('killed', /SIGKILL/));
     await expectHealthy();
-    expect(executor.pids()).not.toContain(pid);
+    expect(executor().pids()).not.toContain(pid);
   });
 
   test('items that nobody has', async () => {
     const path = join(directory, 'missing');
     const items = [{ kind: 'file', path } as const];
     const fuel = { item: plenty, combine: plenty };
-    const outcome = await executor.runSubtask(
+    const outcome = await executor().runSubtask(
       { programPath: file(program()), parameters, items, plan: [0], fuel },
       never,
     );

@@ -2,64 +2,21 @@
 // Method: real children; hostile programs made byte by byte; after each, a harmless subtask.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type ChildPool, createExecutor } from '../../node/executor/pool.ts';
+import { describe, expect, test } from 'vitest';
+import { createExecutor } from '../../node/executor/pool.ts';
 import { childCommand, childFiles, probeHardening } from '../../node/executor/recipe.ts';
 import { placeStates } from '../../node/executor/task.ts';
 import type { SubtaskOutcome } from '../../node/ports.ts';
-import { sha256 } from '../../protocol/crypto/hash.ts';
 import { fuelCallMax } from '../../protocol/params.ts';
 import { i32, i64, op, program } from '../fixtures/programs/assemble.ts';
 import { leftPlan } from '../fixtures/programs/plan.ts';
+import { bytes, hashed, never, openSandbox, parameters, plenty } from '../support/sandbox.ts';
 
-const directory = mkdtempSync(join(tmpdir(), 'anwansi-executor-'));
-const never = new AbortController().signal;
-const parameters = new TextEncoder().encode('{}');
-let executor: ChildPool;
-let fileCount = 0;
-
-beforeAll(async () => {
-  executor = await createExecutor({ children: 1, readable: [directory] });
-});
-afterAll(async () => {
-  await executor.close();
-  rmSync(directory, { recursive: true });
-});
-
-function file(bytes: Uint8Array): string {
-  const path = join(directory, `file-${fileCount++}`);
-  writeFileSync(path, bytes);
-  return path;
-}
-
-const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-
-type Wishes = { pool?: ChildPool; signal?: AbortSignal; fuel?: bigint; plan?: number[] };
-
-const plenty = 10_000_000n;
-
-function run(programBytes: Uint8Array, items: string[], wishes: Wishes = {}) {
-  const { pool = executor, signal = never, fuel = plenty, plan } = wishes;
-  return pool.runSubtask(
-    {
-      programPath: file(programBytes),
-      parameters,
-      items: items.map((item) => ({ kind: 'file', path: file(bytes(item)) })),
-      plan: plan ?? leftPlan(items.length),
-      fuel: { item: fuel, combine: fuel },
-    },
-    signal,
-  );
-}
-
-/** The packed hashes of values, as outcomes carry them. */
-const hashed = (...texts: string[]): Uint8Array =>
-  new Uint8Array(texts.flatMap((text) => [...sha256(bytes(text))]));
+const { directory, pool: executor, file, run, expectHealthy } = openSandbox();
 
 /** A program that fails on items that start with `t` (trap) or `b` (bad value). */
 const picky = program({
@@ -69,25 +26,6 @@ const picky = program({
     ...op.pack(2, 3),
   ],
 });
-
-async function expectHealthy(pool = executor): Promise<void> {
-  expect(await run(program(), ['one', '', 'two'], { pool })).toEqual({
-    kind: 'done',
-    states: Uint8Array.of(1, 1, 1),
-    hashes: hashed('one', '', 'two'),
-    folds: hashed('one', 'one'),
-    value: bytes('one'),
-    combineFailed: false,
-    mapFuel: expect.any(BigInt),
-    spent: {
-      itemMax: expect.any(BigInt),
-      combineMax: expect.any(BigInt),
-      combineSum: expect.any(BigInt),
-      memoryBytesMax: 65_536,
-    },
-    slowestItemMs: expect.any(Number),
-  });
-}
 
 describe('subtasks', () => {
   const kinds = (outcome: SubtaskOutcome): string[] => {
@@ -124,7 +62,7 @@ describe('subtasks', () => {
     ]);
     const programPath = file(generator);
     const items = [2, 1, 0].map((index) => ({ kind: 'generated', index }) as const);
-    const outcome = await executor.runSubtask(
+    const outcome = await executor().runSubtask(
       {
         programPath,
         parameters,
@@ -135,11 +73,11 @@ describe('subtasks', () => {
       never,
     );
     expect(outcome).toMatchObject({ hashes: hashed('{}', '{', ''), value: bytes('{}') });
-    expect(await executor.count(programPath, parameters, never)).toMatchObject({
+    expect(await executor().count(programPath, parameters, never)).toMatchObject({
       kind: 'ok',
       value: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 3),
     });
-    expect(await executor.count(file(program()), parameters, never)).toMatchObject({
+    expect(await executor().count(file(program()), parameters, never)).toMatchObject({
       kind: 'failed',
       class: 'bad-value',
     });
@@ -149,11 +87,17 @@ describe('subtasks', () => {
 describe('single calls', () => {
   test('a fold passes over empty values; a render without one gives the value back', async () => {
     const values = ['', 'left', '', 'right'].map(bytes);
-    const folded = await executor.fold(file(program()), values, plenty, never);
+    const folded = await executor().fold(file(program()), values, plenty, never);
     expect(folded).toMatchObject({ kind: 'ok', value: bytes('left') });
-    const nothing = await executor.fold(file(program()), [], plenty, never);
+    const nothing = await executor().fold(file(program()), [], plenty, never);
     expect(nothing).toMatchObject({ kind: 'ok', value: bytes('') });
-    const rendered = await executor.render(file(program()), parameters, values[1]!, plenty, never);
+    const rendered = await executor().render(
+      file(program()),
+      parameters,
+      values[1]!,
+      plenty,
+      never,
+    );
     expect(rendered).toMatchObject({
       kind: 'ok',
       value: bytes('left'),
@@ -164,11 +108,11 @@ describe('single calls', () => {
   test('a fold that is taken up again costs what it costs at once', async () => {
     const path = file(program());
     const values = ['a', 'b', 'c', 'd'].map(bytes);
-    const all = await executor.fold(path, values, plenty, never);
-    const first = await executor.fold(path, values.slice(0, 2), plenty, never);
+    const all = await executor().fold(path, values, plenty, never);
+    const first = await executor().fold(path, values.slice(0, 2), plenty, never);
     if (all.kind !== 'ok' || first.kind !== 'ok') throw new Error('it did not fold');
     const rest = [first.value, ...values.slice(2)];
-    const then = (fuel: bigint) => executor.fold(path, rest, fuel, never);
+    const then = (fuel: bigint) => executor().fold(path, rest, fuel, never);
     expect(await then(all.fuel - first.fuel)).toMatchObject({
       ...{ kind: 'ok', value: all.value, fuel: all.fuel - first.fuel },
     });
@@ -185,15 +129,15 @@ describe('single calls', () => {
       ]),
     );
     const seed = Uint8Array.from({ length: 32 }, (_, at) => at);
-    expect(await executor.sample(path, seed, never)).toMatchObject({
+    expect(await executor().sample(path, seed, never)).toMatchObject({
       ...{ kind: 'ok', value: Uint8Array.of(0, 1, 2, 3) },
     });
     const item = { kind: 'file', path: file(bytes('four')) } as const;
     const asked = (value: string) =>
-      executor.check(path, { parameters, item, value: bytes(value), seed }, never);
+      executor().check(path, { parameters, item, value: bytes(value), seed }, never);
     expect(await asked('true')).toMatchObject({ kind: 'ok', value: Uint8Array.of(1) });
     expect(await asked('false')).toMatchObject({ kind: 'ok', value: Uint8Array.of(0) });
-    expect(await executor.sample(file(program()), seed, never)).toMatchObject({
+    expect(await executor().sample(file(program()), seed, never)).toMatchObject({
       ...{ kind: 'failed', class: 'bad-value' },
     });
   });
@@ -209,15 +153,15 @@ describe('single calls', () => {
     ]);
     const path = file(traps);
     const two = [bytes('a'), bytes('b')];
-    expect(await executor.fold(path, two, plenty, never)).toMatchObject({ class: 'trap' });
+    expect(await executor().fold(path, two, plenty, never)).toMatchObject({ class: 'trap' });
     const stuck = file(program({ anw_combine: [...op.loopForever, ...op.unreachable] }));
     const spent = { kind: 'failed', class: 'out-of-fuel', fuel: plenty };
-    expect(await executor.fold(stuck, two, plenty, never)).toMatchObject(spent);
-    expect(await executor.render(path, parameters, two[0]!, plenty, never)).toMatchObject(spent);
+    expect(await executor().fold(stuck, two, plenty, never)).toMatchObject(spent);
+    expect(await executor().render(path, parameters, two[0]!, plenty, never)).toMatchObject(spent);
     const count = { name: 'anw_count', params: [i32, i32], results: [i64], body: op.i64(1n) };
     const item = { ...count, name: 'anw_item', params: [i32, i32, i64], body: op.i64(0n) };
     const counts = file(program({}, [count, item]));
-    expect(await executor.count(counts, parameters, never, 100n)).toMatchObject({
+    expect(await executor().count(counts, parameters, never, 100n)).toMatchObject({
       ...{ kind: 'failed', class: 'out-of-fuel', fuel: 100n },
     });
     await expectHealthy();
@@ -245,7 +189,7 @@ describe('the pool', () => {
     const waiting = new AbortController();
     const first = run(loops, ['a'], { signal: running.signal, fuel: fuelCallMax });
     const second = run(program(), ['b'], { signal: waiting.signal });
-    const [pid] = executor.pids();
+    const [pid] = executor().pids();
     waiting.abort();
     expect(await second).toEqual({ kind: 'local', class: 'killed', reason: 'cancelled' });
     running.abort();
