@@ -153,6 +153,14 @@ const rules = {
     const { length } = sentence;
     return length > doorLengthMax ? [`begins with a sentence of ${length} characters`] : [];
   },
+  'a test file says its goal and its method': (path, text) => {
+    if (!/^test\/.*\.test\.ts$/.test(path)) return [];
+    const head = text.split('\n').findIndex((line) => !line.startsWith('//'));
+    const said = text.split('\n').slice(0, Math.max(head, 0));
+    return ['Goal', 'Method'].filter(
+      (word) => !said.some((line) => line.startsWith(`// ${word}: `)),
+    );
+  },
   'names say something': (path, text) => {
     const exported = codeOf(text).matchAll(
       /^export (?:abstract )?(?:async )?(?:const|let|function\*?|type|class|interface) (\w+)/gm,
@@ -282,6 +290,8 @@ const twins: readonly (readonly [keyof typeof rules, string, string, string])[] 
   ['a sentence stands over the door', 'node/a.ts', '/** No end\n * of it. */', 'does not begin'],
   ['a sentence stands over the door', 'node/a.ts', `/** S${'a'.repeat(89)}. */`, '91 characters'],
   ['names say something', 'node/storage/store-utils.ts', '', 'store-utils'],
+  ['a test file says its goal and its method', 'test/a.test.ts', '// Goal: x.\nimport 1', 'Method'],
+  ['a test file says its goal and its method', 'test/a.test.ts', 'test()\n// Goal: x.', 'Goal'],
   ['names say something', 'node/a.ts', 'export class JobManager {}', 'JobManager'],
   ['names say something', 'node/a.ts', 'export const blobHelper = 1;', 'blobHelper'],
   ['no test is passed over without a reason beside it', 'test/a.ts', 'test.skip(x)', 'line 1'],
@@ -334,7 +344,7 @@ test('what is good passes every rule', () => {
     'node/network/a.ts': `${door}import { tcp } from '@libp2p/tcp';\n`,
     'node/cli/a.mjs': `#!/usr/bin/env node\n${door}export const useful = 1;\n`,
     'test/a.test.ts':
-      "// needs clang\ntest.skipIf(!clang)('x', f);\nexpect('test.skip').toBe(1);\n",
+      "// Goal: a.\n// Method: b.\n\n// needs clang\ntest.skipIf(!clang)('x', f);\nexpect('test.skip').toBe(1);\n",
   };
   for (const [path, text] of Object.entries(good))
     for (const [name, rule] of Object.entries<Rule>(rules))

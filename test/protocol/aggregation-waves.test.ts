@@ -1,3 +1,5 @@
+// Goal: a lane opens, waits, draws again and ends by chain time and seats alone.
+// Method: small lanes on the real ledger, driven to each deadline and one step beyond it.
 import { describe, expect, test } from 'vitest';
 import {
   laneCodec,

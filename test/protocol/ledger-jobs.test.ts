@@ -1,3 +1,5 @@
+// Goal: each item of a block moves money, draws and records as the ledger lines say, or is refused.
+// Method: cases at every limit on small worlds; all lines of the page but the chain's are reached.
 import { describe, expect, test } from 'vitest';
 import { fees } from '../../contracts-sim/fees.ts';
 import { none } from '../../contracts-sim/none.ts';

@@ -1,3 +1,5 @@
+// Goal: a genesis and its blocks give every host the same state, and a wrong byte is refused by name.
+// Method: chains as leaders draft them; each field, and bytes by chance, changed by one.
 import { describe, expect, test } from 'vitest';
 import { fees } from '../../contracts-sim/fees.ts';
 import { nativeSha256 } from '../../node/crypto.ts';
