@@ -1,24 +1,21 @@
 // Goal: a job whose time ran out though nothing was wrong is submitted anew by its client, with an
 // id of its own; and no job ever while the one before may still be ordered (nothing runs twice).
 // Method: a law over random networks that lag, forget and are put back, with two careless clients
-// that break it; the ends of trying; and four real nodes after an outage, one of them cut off.
+// that break it, and the ends of trying. Four real nodes do it in renewal.long.test.ts.
 import fc from 'fast-check';
-import { afterAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { ApiError, ClientError } from '../../node/client/error.ts';
 import { followJob } from '../../node/client/follow.ts';
 import { limitsOf } from '../../node/client/fuel.ts';
 import type { Gateway, SeenJob } from '../../node/client/gateway.ts';
-import { localGateway } from '../../node/client/local-gateway.ts';
-import { type Prepared, prepareJob, renewJob } from '../../node/client/prepare.ts';
-import { loadProgram } from '../../node/client/program.ts';
+import { type Prepared, renewJob } from '../../node/client/prepare.ts';
 import { renewalCountMax, submitRenewing, untilCalm } from '../../node/client/renewal.ts';
 import { nativeKeys } from '../../node/crypto.ts';
-import { jobView } from '../../node/views/job.ts';
 import { hex } from '../../protocol/brand.ts';
 import { jobId } from '../../protocol/job/job.ts';
 import type { JobRecord } from '../../protocol/ledger/record.ts';
 import { devAccountSeed, devGenesis } from '../../protocol/receipt/dev.ts';
-import { createMachines, signPrimes, until } from '../support/nodes.ts';
+import { signPrimes } from '../support/nodes.ts';
 
 const keys = nativeKeys(devAccountSeed(0));
 const genesis = devGenesis({ seats: 4, nonce: new Uint8Array(32), timeMs: 0 });
@@ -327,55 +324,4 @@ describe('a chain that catches up', () => {
       expect(await waited({ lagMs: 0, pace: 1, wrongMs })).toBeCloseTo(8, 0);
     expect(await waited({ lagMs: 9e8, pace: 4 })).toBeCloseTo(300, 0);
   });
-});
-
-describe('after an outage of five minutes', async () => {
-  let cut = false;
-  const linked = (a: string, b: string): boolean => !cut || (a !== 'seat 0' && b !== 'seat 0');
-  const genesisMs = Date.now() - 300_000;
-  const machines = await createMachines(4, { genesisMs, faults: { linked } });
-  afterAll(() => machines.remove());
-
-  test('a job that its node could tell nobody of settles under another id', async () => {
-    const nodes = await machines.start([0, 1, 2, 3]);
-    const [node, other] = nodes as [(typeof nodes)[number], (typeof nodes)[number]];
-    await until('a block is final', () => node.state().final.header.height > 0);
-    const gateway = localGateway(nodes);
-    const program = await loadProgram('primes', (path) => path);
-    const wish = {
-      ...{ program, parameters: '{"from":0,"to":1000}', inputPath: null, subtasks: null },
-      ...{ lossExponent: 9, adversary: 'max' as const, fee: 1n },
-    };
-    const signal = AbortSignal.timeout(100_000);
-    const first = await prepareJob(wish, gateway, machines.executor, keys, signal);
-    cut = true;
-    // Leaders of its own make it no chain: it waits, and what it has heard of waits with it.
-    const anchored = await renewJob(first, gateway, keys, signal);
-    const prepared = { ...anchored, renewals: 0 };
-    const renewals: string[] = [];
-    const options = {
-      ...{ gateway, keys, signal, show: () => undefined, pulseMs: 100 },
-      renewing: (one: { before: Prepared; prepared: Prepared }) =>
-        void renewals.push(hex(one.before.id), hex(one.prepared.id)),
-    };
-    expect(hex((await submitRenewing(prepared, options)).id)).toBe(hex(prepared.id));
-    const following = followJob({ ...options, prepared, renewal: options });
-    following.catch(() => undefined);
-    const { includeByMs } = prepared.signed.job;
-    const timeOf = (of: typeof node): number => of.state().final.header.timeMs;
-    await until('the others are past its time', () => timeOf(other) > includeByMs, 60_000);
-    expect(renewals, 'it may still be ordered, as far as its node knows').toEqual([]);
-    expect((await jobView(node, prepared.id))?.state).toBe('pending');
-    cut = false;
-    const ending = await following;
-    expect(ending.record.state).toBe('settled');
-    expect(renewals.slice(0, 2)).toEqual([hex(prepared.id), hex(ending.prepared.id)]);
-    expect(ending.prepared.signed.job.includeByMs).toBeGreaterThan(includeByMs);
-    // The node still knows the first by its id, and why it ended.
-    expect(await jobView(node, prepared.id)).toMatchObject({
-      state: 'expired',
-      includedHeight: null,
-      reason: { code: 'NOT_INCLUDED' },
-    });
-  }, 120_000);
 });
