@@ -74,7 +74,7 @@ export function faceOf(parts: Parts, driver: Driver, stop: () => Promise<void>):
       const page = await readDuties(store, cursor, limit);
       return { ...page, data: await Promise.all(page.data.map((duty) => withLaw(parts, duty))) };
     },
-    laws: (program) => parts.inspections?.word(program) ?? null,
+    laws: (job) => parts.inspections?.word(job) ?? null,
     dutySummary: async () => {
       const { ids } = await readJobs(store, null, summedJobCount);
       const { data } = await readDuties(store, null, dutyPageMax);
@@ -115,7 +115,7 @@ async function storedChain(parts: Parts, driver: Driver): Promise<Parts['stored'
 async function withLaw({ store, inspections }: Parts, duty: DutyView): Promise<DutyView> {
   if (inspections === null || !duty.why.startsWith(lawlessWhy)) return duty;
   const signed = await readSignedJob(store, unhex(duty.job)!);
-  const word = signed === null ? null : inspections.word(signed.job.program);
+  const word = signed === null ? null : inspections.word(signed.job);
   if (word === null || word.law === null) return duty;
   const told = `${lawlessWhy}: ${lawCode(word.law)}, report ${formatCid(word.report as Cid)}`;
   return { ...duty, why: duty.why.replace(lawlessWhy, told) };

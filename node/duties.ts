@@ -4,7 +4,7 @@ import { ProtocolError } from '../protocol/errors.ts';
 import type { Duty } from '../protocol/replica/effect.ts';
 import type { LaneOutcome } from '../protocol/replica/input.ts';
 import { type LaneParts, runLane } from './lane.ts';
-import type { Inspections } from './laws/inspection.ts';
+import type { Inspections, Meeting } from './laws/inspection.ts';
 import { rotation } from './rotation.ts';
 
 /** Lanes of one node that run at once: each may hold the trees of a million items in memory. */
@@ -46,6 +46,18 @@ export type DutiesParts = {
 /** The own check found values for which the order matters. */
 const lawless: LaneOutcome = { kind: 'local', class: 'lawless' };
 
+/** What a lane uses is what a look at its program is measured by. */
+function counted(parts: LaneParts, met: Meeting | null): LaneParts {
+  if (met === null) return parts;
+  return {
+    ...parts,
+    progress: (key, items, fuel) => {
+      met.spent(fuel);
+      parts.progress(key, items, fuel);
+    },
+  };
+}
+
 type Running = { readonly stop: AbortController; readonly done: Promise<void> };
 
 /**
@@ -68,7 +80,7 @@ export function startDuties({ lane, finished, failed, ...rest }: DutiesParts): D
     let outcome: LaneOutcome;
     try {
       const either = AbortSignal.any([signal, refuted]);
-      outcome = refuted.aborted ? lawless : await runLane(duty, lane(duty), either);
+      outcome = refuted.aborted ? lawless : await runLane(duty, counted(lane(duty), met), either);
     } catch (error) {
       // The seat says that it cannot, so that its lane does not wait for it in vain.
       outcome = { kind: 'local', class: 'killed' };

@@ -8,7 +8,7 @@ import type { ReplicaState } from '../protocol/replica/state.ts';
 import type { SealedBlock } from '../protocol/replica/wire.ts';
 import type { DutySummaryView, DutyView } from './api/contract.ts';
 import type { LawEvent } from './laws/inspection.ts';
-import type { LawWord } from './laws/kept.ts';
+import type { LawJob, LawWord } from './laws/kept.ts';
 import type { Blobs } from './storage/blobs.ts';
 
 /** What watchers hear of. Each is a fact about this node, not a promise. */
@@ -88,8 +88,8 @@ export type AnwansiNode = {
   readonly duties: (cursor: string | null, limit: number) => Promise<DutyPage>;
   /** What the draws of the latest jobs brought the own seat, and how likely it was to be passed. */
   readonly dutySummary: () => Promise<DutySummaryView>;
-  /** What this node's own check says of a program, by content id; null where nothing is known. */
-  readonly laws: (program: Uint8Array) => LawWord | null;
+  /** What this node's own check says of a job and its program; null where nothing is known. */
+  readonly laws: (job: LawJob) => LawWord | null;
   /** Seats whose votes came in since a time of this machine's clock, the own seat included. */
   readonly seatsHeardSince: (ms: number) => ReadonlySet<number>;
   readonly watch: (listener: (event: NodeEvent) => void) => () => void;

@@ -35,8 +35,8 @@ export type LaneParts = {
   readonly executor: Executor;
   /** Brings a blob here from whoever has it; rejects when `signal` fires first. */
   readonly fetch: (cid: Uint8Array, bytesMax: number, signal: AbortSignal) => Promise<void>;
-  /** Items finished, for people who watch. */
-  readonly progress: (key: string, items: number) => void;
+  /** Items finished, for people who watch, and the fuel that they took here. */
+  readonly progress: (key: string, items: number, fuel: bigint) => void;
   /** Keeps a result from being evicted: a receipt needs it. */
   readonly keep: (cid: Uint8Array) => void;
   /** Changes what is told, in a seat that plays a liar. */
@@ -134,7 +134,8 @@ async function execute(
     leaves.push({ subtask, result: work.result });
     mapFuel += outcome.mapFuel;
     if (outcome.value !== null && work.result.ok) await fold.add(outcome.value);
-    parts.progress(duty.key, end - first);
+    const used = outcome.spent.used ?? outcome.mapFuel;
+    parts.progress(duty.key, end - first, used);
   }
   const value = await fold.end(leaves);
   return finish(parts, works, { leaves, mapFuel }, value, signal);
@@ -222,13 +223,15 @@ function laneFold(
 ): LaneFold {
   let held: Uint8Array[] = [];
   let failed = false;
-  let fuel = duty.signed.job.fuelFold;
+  const { fuelCombine: combine, fuelFold } = duty.signed.job;
+  let left = fuelFold;
   const fold = async (): Promise<void> => {
     if (failed) return;
+    const fuel = { combine, fold: left };
     const folded = await executor.fold(programPath, held, fuel, signal, hex(duty.job));
     if (folded.kind === 'local') throw new Abstention(folded.class);
     failed = folded.kind === 'failed';
-    fuel -= folded.fuel;
+    left -= folded.fuel;
     held = folded.kind === 'failed' ? [] : [folded.value];
   };
   return {

@@ -1,8 +1,10 @@
 /** State what the driver needs: a network, a store, blobs, an executor, a clock. */
+
 import type { Verdict } from '../protocol/errors.ts';
+import type { FoldFuel } from '../protocol/execution/evaluate.ts';
 import type { Topic } from '../protocol/replica/input.ts';
 
-export type { Topic };
+export type { FoldFuel, Topic };
 
 /** Request/response protocols over streams. */
 export type StreamProtocol = 'sync' | 'blob';
@@ -149,9 +151,19 @@ export type SubtaskOutcome =
         readonly combineSum: bigint;
         /** Most bytes of memory that one instance had, for people only. */
         readonly memoryBytesMax: number;
+        /**
+         * Fuel of all calls, of failing ones what they used on this machine: for its own accounts
+         * only, engines need not agree in it.
+         */
+        readonly used?: bigint;
       };
       /** Wall time of the slowest item, in milliseconds: for the person, never for the protocol. */
       readonly slowestItemMs: number;
+      /**
+       * What this machine's engine says of the lowest failing item, or of the failing combine, and
+       * in which function: a line of at most 200 letters, for people only. Engines differ in it.
+       */
+      readonly said?: string;
     }
   | { readonly kind: 'local'; readonly class: LocalFailureClass; readonly reason: string };
 
@@ -168,8 +180,10 @@ export type CallOutcome =
       readonly kind: 'failed';
       readonly class: FailureClass;
       readonly reason: string;
-      /** Its limit: what a failing call is charged. */
+      /** Its limit: what a failing call is charged. Of a fold, that of the combine that failed. */
       readonly fuel: bigint;
+      /** What it used on this machine, as above; nobody knows where it is absent. */
+      readonly used?: bigint;
     }
   | { readonly kind: 'local'; readonly class: LocalFailureClass; readonly reason: string };
 
@@ -188,12 +202,12 @@ export type Executor = {
   /**
    * Left fold of values with `anw_combine`; empty values are the identity. A fold that is taken up
    * again is given what is left of its fuel.
-   * @param fuel - Units that all combines together may use.
+   * @param fuel - Units that each combine, and all combines together, may use.
    */
   readonly fold: (
     programPath: string,
     values: readonly Uint8Array[],
-    fuel: bigint,
+    fuel: FoldFuel,
     signal: AbortSignal,
     turn?: string,
   ) => Promise<CallOutcome>;

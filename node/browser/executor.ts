@@ -42,8 +42,8 @@ export async function foldAndRender(
   let worker: Worker | null = null;
   try {
     worker = new Worker(url);
-    const toFold = { kind: 'fold', program, values, fuel: fuel.fold } as const;
-    const folded = await ask(worker, toFold, guard(fuel.fold));
+    const toFold = { kind: 'fold', program, values, fuel } as const;
+    const folded = await ask(worker, toFold, guard(foldFuel(work)));
     if (folded.kind !== 'value') return withoutResult('fold', folded);
     const { value } = folded;
     const toShow = { kind: 'render', program, parameters, value, fuel: fuel.render } as const;
@@ -59,12 +59,18 @@ export async function foldAndRender(
   }
 }
 
+/** Most that all combines together can use: a worker does not tell when one has ended. */
+function foldFuel({ values, fuel: { combine, fold } }: FoldWork): bigint {
+  const all = combine * BigInt(values.length);
+  return all < fold ? all : fold;
+}
+
 function withoutResult(
   step: 'fold' | 'render',
   answer: Exclude<WorkerAnswer, { readonly kind: 'value' }>,
 ): FoldOutcome {
   return answer.kind === 'failed'
-    ? { kind: 'unrenderable', step, class: answer.class }
+    ? { kind: 'unrenderable', step, class: answer.class, limit: answer.limit }
     : { kind: 'not-run', because: answer.reason };
 }
 
@@ -95,12 +101,17 @@ function ask(worker: Worker, task: WorkerTask, wallMs: number): Promise<WorkerAn
 
 /** Whether something is an answer. A program that broke out of its instance may say anything. */
 function isAnswer(data: unknown): data is WorkerAnswer {
-  const answer = data as Partial<Record<'kind' | 'value' | 'class' | 'reason', unknown>> | null;
+  const answer = data as Partial<
+    Record<'kind' | 'value' | 'class' | 'limit' | 'reason', unknown>
+  > | null;
   switch (answer?.kind) {
     case 'value':
       return answer.value instanceof Uint8Array && answer.value.length <= valueBytesMax;
     case 'failed':
-      return itemFailureClasses.includes(answer.class as StepFailureClass);
+      return (
+        itemFailureClasses.includes(answer.class as StepFailureClass) &&
+        typeof answer.limit === 'bigint'
+      );
     case 'local':
       return typeof answer.reason === 'string';
     default:

@@ -1,34 +1,38 @@
 /** Fold and render inside a web worker, one task at a time: the entry of its only script. */
-import type { StepFailureClass } from '../../protocol/execution/evaluate.ts';
+import type { Folded, FoldFuel, StepFailureClass } from '../../protocol/execution/evaluate.ts';
 import type { FoldWork } from '../../protocol/receipt/audit.ts';
+import type { CallResult } from '../executor/instance.ts';
 import { fold, openProgram, render } from '../executor/program.ts';
 
 /** What a page asks: the two halves of {@link FoldWork}, with the fuel of each. */
-export type WorkerTask = { readonly fuel: bigint } & (
-  | ({ readonly kind: 'fold' } & Pick<FoldWork, 'program' | 'values'>)
-  | ({ readonly kind: 'render'; readonly value: Uint8Array } & Pick<
-      FoldWork,
-      'program' | 'parameters'
-    >)
-);
+export type WorkerTask =
+  | ({ readonly kind: 'fold'; readonly fuel: FoldFuel } & Pick<FoldWork, 'program' | 'values'>)
+  | ({
+      readonly kind: 'render';
+      readonly value: Uint8Array;
+      readonly fuel: bigint;
+    } & Pick<FoldWork, 'program' | 'parameters'>);
 
 /** What a worker answers; `local` says nothing about the program. */
 export type WorkerAnswer =
   | { readonly kind: 'value'; readonly value: Uint8Array }
-  | { readonly kind: 'failed'; readonly class: StepFailureClass }
+  | { readonly kind: 'failed'; readonly class: StepFailureClass; readonly limit: bigint }
   | { readonly kind: 'local'; readonly reason: string };
+
+function run(task: WorkerTask): Folded<CallResult> {
+  // A receipt names its program and does not prove that a seat would have admitted it.
+  const program = openProgram(task.program);
+  if (task.kind === 'fold') return fold(program, task.values, task.fuel);
+  const shown = render(program, task.parameters, task.value, task.fuel);
+  return shown.ok ? shown : { ...shown, limit: task.fuel };
+}
 
 function answer(task: WorkerTask): WorkerAnswer {
   try {
-    // A receipt names its program and does not prove that a seat would have admitted it.
-    const program = openProgram(task.program);
-    const result =
-      task.kind === 'fold'
-        ? fold(program, task.values, task.fuel)
-        : render(program, task.parameters, task.value, task.fuel);
+    const result = run(task);
     return result.ok
       ? { kind: 'value', value: result.value }
-      : { kind: 'failed', class: result.class };
+      : { kind: 'failed', class: result.class, limit: result.limit };
   } catch (error) {
     return { kind: 'local', reason: error instanceof Error ? error.message : String(error) };
   }

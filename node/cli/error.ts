@@ -28,7 +28,7 @@ export const exitCodeMeanings: readonly (readonly [ExitCode, string])[] = [
   [5, 'cannot tell: evidence missing or below your policy'],
   [6, 'network or timeout: try again'],
   [7, 'keys: locked, missing or refused'],
-  [8, 'the job failed: its program is at fault'],
+  [8, 'the job failed, or would fail: its program is at fault'],
   [9, 'the job expired before it was final: submit it again'],
   [130, 'interrupted'],
   [143, 'terminated'],

@@ -21,7 +21,7 @@ const option = (what: string, most: bigint, otherwise = 'by what is measured unl
 export const fuelOptions = {
   fuel: option('that an item', fuelMaxima.item),
   fuelCombine: option('that one combine', fuelMaxima.combine),
-  fuelFold: option('that all combines of a fold', fuelMaxima.fold, 'that much unless given'),
+  fuelFold: option('that all combines of a fold', fuelMaxima.fold),
   fuelRender: option('that the rendering', fuelMaxima.render),
 } as const;
 

@@ -14,17 +14,41 @@ import {
   formatFuel,
   fuelFlags,
   fuelMaxima,
-  itemRoom,
   limitsOf,
   priceOf,
 } from '../client/fuel.ts';
 import type { Measured } from '../client/measure.ts';
 import { contractsOf } from '../contracts.ts';
+import { CliError, exitCodes } from './error.ts';
+import { raiseText } from './foreseen-words.ts';
 
 /** What failed, and what can be done about it. */
 export type FailureWords = { readonly message: string; readonly hint: string };
 
 const agreed = 'Enough validators agree on it: the program is at fault, not the network.';
+
+/** The stable code of a job that failed by its program. */
+export function failureCode({ class: failure }: JobFailure): string {
+  return failure === 'combine-failed' ? 'COMBINE_FAILED' : 'JOB_ITEM_FAILED';
+}
+
+/** The error of a job that failed by its program. @param measured - As for the words. */
+export function failedJob(failure: JobFailure, job: Job, measured: Measured | null): CliError {
+  const code = failureCode(failure);
+  const { message, hint } = failureWords(failure, job, measured);
+  return new CliError({ code, message, ...moreHint(hint, code), exitCode: exitCodes.jobFailed });
+}
+
+/** The error of a settled job whose result nobody can fold or render. */
+export function unrenderableJob(fold: FoldOutcome, job: Job | null): CliError {
+  const code = 'RESULT_UNRENDERABLE';
+  const { message, hint } = unrenderableWords(fold, job);
+  return new CliError({ code, message, ...moreHint(hint, code), exitCode: exitCodes.jobFailed });
+}
+
+function moreHint(hint: string, code: string): { readonly hint: string } {
+  return { hint: `${hint}\nMore: anwansi explain ${code}` };
+}
 
 /** @param measured - What this machine measured before; null where it did not. */
 export function failureWords(
@@ -38,23 +62,25 @@ export function failureWords(
     case 'out-of-fuel':
       return {
         message: `${sentence}: it used up its ${limitText(limits.item)}${measuredText(measured)}`,
-        hint: raiseText('item', limits),
+        hint: raiseText('item', limits.item),
       };
     case 'too-deep':
       return {
         message: `${sentence}: its calls go deeper than any program’s may`,
         hint: 'No option changes that limit: recurse less deeply, or loop over a stack of your own.',
       };
-    case 'combine-failed': {
-      const { combine, fold } = limits;
-      const both = `--fuel-combine (now ${formatFuel(combine)}) and --fuel-fold (now ${formatFuel(fold)})`;
+    case 'combine-failed':
       return {
         message: sentence,
-        hint: `${agreed}\nWhy it failed depends on the seat. Where fuel ran out: ${both} raise it.`,
+        hint:
+          `${agreed} Look at the combine: anwansi program check.\n` +
+          `Why it failed depends on the seat. ${combineText(limits, failure.subtask === null)}`,
       };
-    }
     default:
-      return { message: sentence, hint: agreed };
+      return {
+        message: sentence,
+        hint: `${agreed} Look closer, without a network: anwansi program bench.`,
+      };
   }
 }
 
@@ -70,11 +96,36 @@ export function unrenderableWords(fold: FoldOutcome, job: Job | null): FailureWo
     };
   if (fold.class !== 'out-of-fuel' || job === null)
     return { message: `${start}: ${outcome} of the lanes' values`, hint: same };
-  const limits = limitsOf(job);
+  const { combine } = limitsOf(job);
+  // What a fold had left for a combine may have been less than any combine may use.
+  const name = fold.step === 'fold' && fold.limit === combine ? 'combine' : fold.step;
+  const limit = limitsOf(job)[name];
+  const who = { combine: 'a combine', fold: 'all combines together', render: 'it' }[name];
   return {
-    message: `${start}: ${outcome}, which used up its ${limitText(limits[fold.step])}`,
-    hint: raiseText(fold.step, limits),
+    message: `${start}: ${outcome}, where ${who} used up the ${limitText(limit)}`,
+    hint: name === 'combine' ? combineText(limitsOf(job), false) : raiseText(name, limit),
   };
+}
+
+/**
+ * What to do where a combine may have run out of fuel.
+ * @param inFold - All combines of a fold together may have, too.
+ */
+function combineText({ combine, fold }: FuelLimits, inFold: boolean): string {
+  const names = [
+    ...(combine < fuelMaxima.combine ? (['combine'] as const) : []),
+    ...(inFold && fold < fuelMaxima.fold ? (['fold'] as const) : []),
+  ];
+  const now = { combine, fold };
+  const options = names.map((name) => `${fuelFlags[name]} (now ${formatFuel(now[name])})`);
+  const raised =
+    `Where fuel ran out: if it is meant to take that long, ` +
+    `${options.join(' and ')} ${names.length === 1 ? 'raises' : 'raise'} the limit. If not, it loops.`;
+  if (combine < fuelMaxima.combine) return raised;
+  const most =
+    `A combine had ${formatFuel(combine)} units of fuel, the most that a job may give: ` +
+    `if it used them up, it loops, or its values grow with each item.`;
+  return names.length === 0 ? most : `${most}\n${raised}`;
 }
 
 function limitText(limit: bigint): string {
@@ -88,40 +139,6 @@ function measuredText(measured: Measured | null): string {
   const count = measured.items.length;
   const used = formatFuel(dearest.fuel);
   return `; of ${count} measured before, item ${dearest.index} used the most, ${used}`;
-}
-
-function raiseText(name: keyof FuelLimits, limits: FuelLimits): string {
-  const [limit, most] = [limits[name], fuelMaxima[name]];
-  if (limit >= most)
-    return `That is the most that a job may give: let the program do less at once. See: anwansi program bench.`;
-  const more = limit * itemRoom;
-  const raised = formatFuel(more < most ? more : most);
-  return `If it is meant to take that long, give it more: ${fuelFlags[name]} ${raised}. If not, it loops.`;
-}
-
-/** What the person should know before a job is submitted: what already failed here. */
-export function measureWarnings({
-  items,
-  combine,
-  render,
-  unrun,
-  limits,
-}: Measured): readonly string[] {
-  const told = (what: string, failure: string, name: keyof FuelLimits, then: string): string =>
-    failure === 'out-of-fuel'
-      ? `${what} used up ${formatFuel(limits[name])} units of fuel here: ${then}; ` +
-        `if it is meant to, give it more with ${fuelFlags[name]}`
-      : `${what} failed here, ${failure}: ${then}`;
-  const lines: string[] = [];
-  const failing = items.find((item) => item.class !== null);
-  if (failing !== undefined)
-    lines.push(told(`item ${failing.index}`, failing.class!, 'item', 'the job will fail'));
-  if (combine?.class != null)
-    lines.push(told('a combine', combine.class, 'combine', 'the job may fail'));
-  if (render?.class != null)
-    lines.push(told('anw_render', render.class, 'render', 'there may be no result to see'));
-  if (unrun !== null) lines.push(`this machine could not run it: ${unrun.class}, ${unrun.reason}`);
-  return lines;
 }
 
 /** What a job's accepted lanes came to: fuel of one execution of all items, and tokens paid. */
@@ -151,7 +168,8 @@ function lanePrice({ claim, seats }: LaneReport, { fee }: JobRecord): bigint {
 
 /** A bill in a line. */
 export function billText({ mapFuel, paid }: Bill): string {
-  return `fuel ${formatFuel(mapFuel)} units in all, ${paid} tokens paid for it`;
+  const used = `fuel: one execution of all items used ${formatFuel(mapFuel)} units`;
+  return `${used}; paid: ${paid} tokens for all executions`;
 }
 
 /** Tokens that a network holds for a job until it has ended. */
@@ -163,8 +181,8 @@ export function escrowOf(job: Job, genesis: Genesis): bigint {
 
 /** A job's limits in a line. */
 export function limitsText(job: Job, genesis: Genesis): string {
-  const held = `${escrowOf(job, genesis)} tokens held until it has ended`;
-  return `fuel: ${limitWords(limitsOf(job))}; ${held}`;
+  const held = `${escrowOf(job, genesis)} tokens are held until it has ended`;
+  return `limits: ${limitWords(limitsOf(job))}; ${held}`;
 }
 
 /** From the least to the most. */
@@ -172,22 +190,29 @@ export function rangeText(least: bigint, most: bigint): string {
   return least === most ? formatFuel(most) : `${formatFuel(least)} to ${formatFuel(most)}`;
 }
 
-/** Limits of fuel in words. */
+/** Limits of fuel in words, with their unit. */
 export function limitWords({ item, combine, fold, render }: FuelLimits): string {
   const each = `an item ${formatFuel(item)}, a combine ${formatFuel(combine)}`;
-  return `${each}, a fold ${formatFuel(fold)}, the rendering ${formatFuel(render)}`;
+  return `${each}, a fold ${formatFuel(fold)}, the rendering ${formatFuel(render)} units of fuel`;
 }
 
-/** What was measured, as a document. */
+/** What was measured, as a document: the least and the most of items that gave a value. */
 export function measuredDocument({ items, combine, render, unrun }: Measured) {
-  const sorted = items.map(({ fuel }) => fuel).toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  const sorted = items
+    .filter((item) => item.class === null)
+    .map(({ fuel }) => fuel)
+    .toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0));
   return {
     items: items.length,
     least: sorted[0] ?? null,
     most: sorted.at(-1) ?? null,
     failed: items
       .filter((item) => item.class !== null)
-      .map(({ index, class: failure }) => ({ index, class: failure })),
+      .map(({ index, class: failure, said, place }) => ({
+        ...{ index, class: failure, said },
+        start: place?.start ?? null,
+        bytes: place?.bytes ?? null,
+      })),
     combine,
     render,
     unrun,

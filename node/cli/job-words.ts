@@ -130,7 +130,7 @@ function getLine(cid: string, url: string): string {
 
 /** What all items used, or else what each may. */
 function fuelText({ fuelItem, mapFuel }: JobView): string | null {
-  if (mapFuel !== null) return `${formatFuel(BigInt(mapFuel))} units in all`;
+  if (mapFuel !== null) return `${formatFuel(BigInt(mapFuel))} units in one execution of all items`;
   return fuelItem === null ? null : `at most ${formatFuel(BigInt(fuelItem))} units an item`;
 }
 

@@ -1,44 +1,46 @@
 /** Refuse a lawless program before its job costs anything, unless told otherwise. */
 import { join } from 'node:path';
-import { lawsBefore } from '../client/laws.ts';
+import { formatFuel } from '../client/fuel.ts';
+import { checkMsMax, type LawWord, lawsBefore } from '../client/laws.ts';
 import type { Wish } from '../client/prepare.ts';
 import { forgetful, type Remembered, rememberedIn } from '../laws/remembered.ts';
 import type { LawReport } from '../laws/report.ts';
-import { exampleLines, lawCode } from '../laws/words.ts';
+import { combinesNothing, exampleLines, lawCode } from '../laws/words.ts';
 import { cacheFolder } from '../operator/paths.ts';
 import type { Context } from './command.ts';
 import { dataDirectory } from './data-dir.ts';
 import { CliError, exitCodes } from './error.ts';
+import { jobWords, type NamedJob } from './foreseen-words.ts';
 import type { Ground } from './run-job.ts';
 
 /**
  * Checks the laws of a program on a few items of its job, or remembers that it was done. A check
- * that cannot tell lets the job pass, and says so.
+ * that cannot tell lets the job pass: what a person should know then is given back, in lines, to be
+ * told when there is a job.
  * @throws CliError with the code of the law that is refuted
  */
 export async function passLaws(
   wish: Wish,
   { executor, scratch }: Pick<Ground, 'executor' | 'scratch'>,
+  job: NamedJob,
   context: Context,
-): Promise<void> {
+): Promise<readonly string[]> {
   const { output, signal } = context;
   const startedAt = performance.now();
   const remembered = await rememberedBy(context);
   const word = await lawsBefore(wish, { executor, scratch, remembered, signal });
-  if (word === null) return;
+  if (word === null) return [];
   const { report, check } = word;
   const ms = Math.round(performance.now() - startedAt);
   switch (report.verdict) {
     case 'refuted':
-      throw refusal(wish, report);
-    case 'untested': {
-      const why = check?.notTried.at(-1) ?? 'nothing could be combined';
-      output.note(`laws untested: ${why}`);
-      return;
-    }
+      throw refusal(wish, report, job);
+    case 'untested':
+      return untestedLines(word, job);
     case 'none-found': {
       const when = check === null ? 'checked before' : `${ms} ms`;
       output.detail(`laws: no counterexample in ${report.runs} statements (${when})`);
+      return [];
     }
   }
 }
@@ -51,15 +53,40 @@ async function rememberedBy(context: Context): Promise<Remembered> {
   return usual === null ? forgetful : rememberedIn(join(usual, 'laws'));
 }
 
-function refusal({ program }: Wish, { example, seed, runs }: LawReport): CliError {
+/** What could not be tested, why, and what to do about it. */
+export function untestedLines(word: LawWord, job: NamedJob): readonly string[] {
+  return [
+    'not tested: whether the order in which values are combined changes the result ' +
+      `(${untestedWhy(word)}).`,
+    'The job is submitted all the same; should order matter, its validators come to no result. ' +
+      `To test it with more time and fuel: anwansi program check ${jobWords(job)}`,
+  ];
+}
+
+function untestedWhy({ report, check, late }: LawWord): string {
+  const { bounds, pool } = report;
+  const each = formatFuel(bounds.callFuel);
+  if (late) return `the look before a job ends after ${checkMsMax / 1_000} seconds`;
+  const unrun = check?.blob === null ? check.notTried.at(-1) : undefined;
+  if (unrun !== undefined) return unrun;
+  if (Object.values(pool).every((count) => count === 0))
+    return `no item that was tried gave a value within ${each} units of fuel`;
+  if (combinesNothing(report)) return 'no two values that were tried could be combined';
+  return (
+    `the look before a job grants a combine ${each} units of fuel, all of them together ` +
+    `${formatFuel(bounds.fuel)}, and that was not enough`
+  );
+}
+
+function refusal({ program }: Wish, { example, seed, runs }: LawReport, job: NamedJob): CliError {
   const { law } = example!;
   const lines = exampleLines(example!).join('\n');
   return new CliError({
     code: lawCode(law),
     message: `${program.name} is refuted: it breaks a law (${law}; seed ${seed}, ${runs} runs)\n${lines}`,
     hint:
-      'A job of it could come to no result. More values: anwansi program check.\n' +
-      'To submit it all the same: --unchecked.',
+      `A job of it could come to no result. More values: anwansi program check ${jobWords(job)}\n` +
+      `To submit it all the same: --unchecked.\nMore: anwansi explain ${lawCode(law)}`,
     exitCode: exitCodes.refuted,
   });
 }

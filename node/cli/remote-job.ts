@@ -22,8 +22,9 @@ import {
   type Bill,
   billOf,
   type FailureWords,
+  failedJob,
   failureWords,
-  unrenderableWords,
+  unrenderableJob,
 } from './fuel-words.ts';
 import type { Ground } from './run-job.ts';
 
@@ -188,16 +189,7 @@ export function resultOf(audited: AuditedReceipt): Uint8Array {
   checkVerified(audited, null);
   const { audit, fold } = audited;
   const { failure, result } = audited.conclusion;
-  if (failure !== null)
-    throw new CliError({
-      code: 'JOB_ITEM_FAILED',
-      ...failureWords(failure, audit.job!, null),
-      exitCode: exitCodes.jobFailed,
-    });
+  if (failure !== null) throw failedJob(failure, audit.job!, null);
   if (result !== null) return result;
-  throw new CliError({
-    code: 'RESULT_UNRENDERABLE',
-    ...unrenderableWords(fold, audit.job),
-    exitCode: exitCodes.jobFailed,
-  });
+  throw unrenderableJob(fold, audit.job);
 }

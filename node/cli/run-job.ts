@@ -9,6 +9,8 @@ import { devAccountSeed } from '../../protocol/receipt/dev.ts';
 import { devTrust, type Trust } from '../../protocol/receipt/trust.ts';
 import { ClientError } from '../client/error.ts';
 import { followJob } from '../client/follow.ts';
+import { refuseForeseen } from '../client/foreseen.ts';
+import { limitsOf } from '../client/fuel.ts';
 import type { Gateway } from '../client/gateway.ts';
 import { checkInput } from '../client/input.ts';
 import { localGateway } from '../client/local-gateway.ts';
@@ -28,7 +30,8 @@ import type { Executor } from '../ports.ts';
 import { codeEntry } from './codes.ts';
 import type { Context } from './command.ts';
 import { CliError, exitCodes } from './error.ts';
-import { limitsText, measureWarnings } from './fuel-words.ts';
+import { measureWarnings } from './foreseen-words.ts';
+import { limitsText } from './fuel-words.ts';
 import { badEnd, type JobTerms, progressView } from './job-words.ts';
 
 /** A network to run on, and what is wrong with it on purpose. */
@@ -103,7 +106,8 @@ export type SubmittedJob = { readonly prepared: Prepared; readonly prepareMs: nu
 
 /**
  * Prepares and submits a job. `submitting` hears its id just before the network can know of it.
- * @throws CliError, ClientError and others with a code
+ * @throws ClientError ITEM_FAILED, COMBINE_FAILED, RENDER_FAILED before anything is submitted, where
+ * what was measured says that it will fail; CliError and others with a code
  */
 export async function submitJob(
   wish: Wish,
@@ -117,7 +121,9 @@ export async function submitJob(
   const { signed, items, measured } = prepared;
   output.detail(`job ${hex(prepared.id)}: ${items} items`);
   output.detail(limitsText(signed.job, gateway.genesis));
-  for (const line of measureWarnings(measured)) output.warn(line);
+  const limits = limitsOf(signed.job);
+  if (wish.unchecked !== true) refuseForeseen(measured, limits);
+  for (const line of measureWarnings(measured, limits)) output.warn(line);
   submitting(prepared.id);
   await gateway.submit(prepared.signed, signal).catch((error: unknown) => {
     throw error instanceof ClientError && error.detail.code === 'JOB_REFUSED'
@@ -172,18 +178,21 @@ export async function finishJob(
   return { ...settled, prepared, record, receipt, genesis, executedItems, timings };
 }
 
-/** Runs a job on an embedded network to its end. @throws by how it ended */
+/**
+ * Runs a job on an embedded network to its end; `submitting` as for {@link submitJob}.
+ * @throws by how it ended
+ */
 export async function runJob(
   wish: Wish,
   network: Embedded,
   context: Context,
+  submitting: () => void = () => {},
 ): Promise<FinishedJob> {
   const ground = embeddedGround(network);
-  return finishJob(await submitJob(wish, ground, context), ground, context).catch(
-    (error: unknown) => {
-      throw isStall(error) ? stalledHere(error, network.nodes.length) : error;
-    },
-  );
+  const submitted = await submitJob(wish, ground, context, submitting);
+  return finishJob(submitted, ground, context).catch((error: unknown) => {
+    throw isStall(error) ? stalledHere(error, network.nodes.length) : error;
+  });
 }
 
 function isStall(error: unknown): error is ClientError {

@@ -10,9 +10,9 @@ import {
   billOf,
   billText,
   escrowOf,
-  failureWords,
+  failedJob,
   measuredDocument,
-  unrenderableWords,
+  unrenderableJob,
 } from './fuel-words.ts';
 import type { FinishedJob } from './run-job.ts';
 import { writeTarget } from './target.ts';
@@ -31,7 +31,7 @@ export async function tellRun(
   { networkMs, trust, receiptFile, outFile }: Files,
   { output }: Context,
 ): Promise<number> {
-  const { conclusion, audit, record, prepared } = job;
+  const { conclusion, audit, prepared } = job;
   const { job: terms } = prepared.signed;
   for (const finding of conclusion.findings.filter(({ check }) => check === 'lane'))
     output.note(`lane ${finding.lane}: ${finding.because}`);
@@ -54,20 +54,12 @@ export async function tellRun(
     document(job, networkMs, receiptFile, outFile, result);
   if (conclusion.failure !== null) {
     if (output.json) output.result(data(null), '');
-    throw new CliError({
-      code: record.reason,
-      ...failureWords(conclusion.failure, terms, prepared.measured),
-      exitCode: exitCodes.jobFailed,
-    });
+    throw failedJob(conclusion.failure, terms, prepared.measured);
   }
   const result = conclusion.result;
   if (result === null) {
     if (output.json) output.result(data(null), '');
-    throw new CliError({
-      code: 'RESULT_UNRENDERABLE',
-      ...unrenderableWords(job.fold, terms),
-      exitCode: exitCodes.jobFailed,
-    });
+    throw unrenderableJob(job.fold, terms);
   }
   if (outFile !== null) await writeTarget(outFile, result);
   output.result(data(result), outFile === null ? result : `result ${resolve(outFile)}`);

@@ -1,9 +1,12 @@
 /** Say why a node could not be asked, or a job not be prepared, submitted or ended. */
 import { ProtocolError } from '../../protocol/errors.ts';
+import type { ProgramErrorDetail } from '../../protocol/execution/rejection.ts';
 import { protocolName } from '../../protocol/params.ts';
+import type { Foreseen } from './foreseen.ts';
 
 export type ClientErrorDetail = Readonly<
-  | { code: 'PROGRAM_NOT_FOUND'; program: string }
+  | { code: 'PROGRAM_NOT_FOUND'; program: string; reason: string; meant: string | null }
+  | { code: 'PROGRAM_AMBIGUOUS'; program: string; bundled: string }
   | { code: 'PROGRAM_REJECTED'; program: string; reason: string; rejection: string }
   | { code: 'PARAMETERS_NOT_JSON'; reason: string }
   | { code: 'PARAMETERS_TOO_LONG'; bytes: number; bytesMax: number }
@@ -15,6 +18,11 @@ export type ClientErrorDetail = Readonly<
   | { code: 'COUNT_FAILED'; reason: string }
   | { code: 'COUNT_OUT_OF_RANGE'; items: string; itemsMax: number }
   | { code: 'FUEL_OUT_OF_RANGE'; flag: string; fuel: string; most: string }
+  | {
+      code: 'ITEM_FAILED' | 'COMBINE_FAILED' | 'RENDER_FAILED';
+      failure: Foreseen;
+      sentence: string;
+    }
   | { code: 'JOB_REFUSED'; refusal: string }
   | { code: 'NOT_INCLUDED'; includeBy: string; renewals: number }
   | { code: 'NETWORK_NO_QUORUM'; heard: number; needed: number; missing: readonly number[] }
@@ -41,7 +49,15 @@ export class ClientError extends ProtocolError<ClientErrorDetail> {
 function describe(detail: ClientErrorDetail): string {
   switch (detail.code) {
     case 'PROGRAM_NOT_FOUND':
-      return `there is no program ${detail.program}: expected a name under programs/ or a .wasm file`;
+      return (
+        `there is no program ${detail.program}: ${detail.reason}` +
+        (detail.meant === null ? '' : `; did you mean ${detail.meant}?`)
+      );
+    case 'PROGRAM_AMBIGUOUS':
+      return (
+        `${detail.program} is a program that comes along, and a folder here: ` +
+        `expected ./${detail.program} for the folder, or ${detail.bundled}`
+      );
     case 'PROGRAM_REJECTED':
       return `${detail.program} cannot be run: ${detail.reason} (${detail.rejection})`;
     case 'PARAMETERS_NOT_JSON':
@@ -64,6 +80,10 @@ function describe(detail: ClientErrorDetail): string {
       return `the program wants ${detail.items} items, expected 1 to ${detail.itemsMax}`;
     case 'FUEL_OUT_OF_RANGE':
       return `${detail.flag} asks for ${detail.fuel} units of fuel, expected 1 to ${detail.most}`;
+    case 'ITEM_FAILED':
+    case 'COMBINE_FAILED':
+    case 'RENDER_FAILED':
+      return detail.sentence;
     case 'JOB_REFUSED':
       return `the network refused the job: ${detail.refusal}`;
     case 'NOT_INCLUDED':
@@ -123,4 +143,13 @@ export class ApiError extends ProtocolError<ApiErrorDetail> {
   constructor(detail: ApiErrorDetail, message: string) {
     super(detail, message);
   }
+}
+
+/** What a person is told of a program that no sandbox runs. */
+export function rejected(
+  program: string,
+  { code: rejection, reason, offset }: ProgramErrorDetail,
+): ClientError {
+  const said = `${reason} (at byte ${offset})`;
+  return new ClientError({ code: 'PROGRAM_REJECTED', program, reason: said, rejection });
 }

@@ -59,9 +59,18 @@ export function chooseLimits(wished: Partial<FuelLimits>, measured: Measured): F
   const returned = items.filter((item) => item.class === null);
   const failed = items.filter((item) => item.class !== null);
   const unseen = unrun === null ? 0n : limits.item;
+  // What ran out here has at the least what it had here.
+  const had = (failure: string | null | undefined, limit: bigint): bigint =>
+    failure === 'out-of-fuel' ? limit : 0n;
+  const rendered = render?.class === null ? render.fuel : 0n;
   const bounded = (used: bigint, room: bigint, least: bigint): bigint =>
     smallest(fuelCallMax, powerOfTwo(largest(used * room, least)));
-  const combined = wished.combine ?? bounded(combine?.most ?? 0n, valueRoom, valueFuelMin);
+  const combined =
+    wished.combine ??
+    largest(
+      bounded(combine?.most ?? 0n, valueRoom, valueFuelMin),
+      had(combine?.class, limits.combine),
+    );
   return {
     item:
       wished.item ??
@@ -69,7 +78,9 @@ export function chooseLimits(wished: Partial<FuelLimits>, measured: Measured): F
     combine: combined,
     // A combine that never ends uses all of it, at every seat of the lane: not the most there is.
     fold: wished.fold ?? smallest(fuelFoldMax, largest(combined * foldRoom, foldFuelMin)),
-    render: wished.render ?? bounded(render?.fuel ?? 0n, valueRoom, valueFuelMin),
+    render:
+      wished.render ??
+      largest(bounded(rendered, valueRoom, valueFuelMin), had(render?.class, limits.render)),
   };
 }
 

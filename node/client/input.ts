@@ -15,6 +15,8 @@ export type ItemList = {
   readonly bytes: number;
   /** Index of the item with the most bytes. */
   readonly largest: number;
+  /** Where each item begins in the input, in bytes. */
+  readonly starts: readonly number[];
 };
 
 /** Refuses what is no file with something in it. @throws ClientError */
@@ -39,7 +41,8 @@ export async function storeInput(
 ): Promise<ItemList> {
   const cids: Cid[] = [];
   let bytes = 0;
-  let count = 0;
+  const starts: number[] = [];
+  let [count, end] = [0, 0];
   let [largest, largestBytes] = [0, 0];
   const puts = boundedPuts(gateway, signal, (index, cid) => {
     cids[index] = cid;
@@ -47,6 +50,8 @@ export async function storeInput(
   const keep = async (items: readonly Uint8Array[]): Promise<void> => {
     for (const item of items) {
       if (item.length > largestBytes) [largest, largestBytes] = [count, item.length];
+      starts.push(end);
+      end += item.length;
       await puts.add(count++, item);
     }
   };
@@ -65,7 +70,7 @@ export async function storeInput(
   puts.check();
   if (cids.length === 0) throw new ClientError({ code: 'INPUT_EMPTY', path });
   const list = await gateway.putList(cids, signal);
-  return { cids, list, bytes, largest };
+  return { cids, list, bytes, largest, starts };
 }
 
 /** Puts under way, at most as many as the gateway takes at once. */

@@ -14,7 +14,7 @@ import { nameBlob } from '../storage/naming.ts';
 import type { Wish } from './prepare.ts';
 
 /** Milliseconds that a check before a job may take: then the job goes on untested. */
-const checkMsMax = 3_000;
+export const checkMsMax = 3_000;
 /** Milliseconds more once a law is broken: there is no job, and the example shall be small. */
 const shrinkMsMax = 20_000;
 
@@ -23,6 +23,8 @@ export type LawWord = {
   readonly report: LawReport;
   /** Null where the report was remembered, and where this machine could not run something. */
   readonly check: Check | null;
+  /** Its time was over before it was through. */
+  readonly late: boolean;
 };
 
 export type LawCheckParts = {
@@ -42,8 +44,9 @@ export async function lawsBefore(
   { executor, scratch, remembered, signal }: LawCheckParts,
 ): Promise<LawWord | null> {
   const cid = nameBlob(program.bytes).cid as Cid;
-  const known = await remembered.read(cid);
-  if (known !== null) return { report: known, check: null };
+  const passed = new TextEncoder().encode(parameters);
+  const known = await remembered.read(cid, passed);
+  if (known !== null) return { report: known, check: null, late: false };
   const folder = await mkdtemp(join(scratch, 'laws-'));
   const late = new AbortController();
   let timer = setTimeout(() => late.abort(), checkMsMax);
@@ -56,7 +59,7 @@ export async function lawsBefore(
     await writeFile(programPath, program.bytes);
     const subject: Subject = {
       ...{ program, programPath, scratch: folder, executor },
-      parameters: new TextEncoder().encode(parameters),
+      parameters: passed,
       signal: AbortSignal.any([signal, late.signal]),
     };
     const items = await firstItems(subject, inputPath);
@@ -68,8 +71,8 @@ export async function lawsBefore(
     });
     signal.throwIfAborted();
     const { report, blob } = check;
-    if (blob !== null && report.verdict !== 'untested') await remembered.write(cid, blob);
-    return { report, check };
+    if (blob !== null) await remembered.write(cid, passed, blob);
+    return { report, check, late: late.signal.aborted };
   } finally {
     clearTimeout(timer);
     await rm(folder, { recursive: true, force: true });

@@ -1,10 +1,10 @@
 /** Run a few items of a job, and combine and render their values, to see what they use. */
-import { stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { itemCountMax, slowItemMsMax } from '../../protocol/params.ts';
 import { placeStates } from '../executor/task.ts';
-import type { Executor, ItemSource, LocalFailureClass } from '../ports.ts';
+import type { Executor, FailureClass, ItemSource, LocalFailureClass } from '../ports.ts';
 import { ClientError } from './error.ts';
-import { checkLimits, type FuelLimits, itemFuelMin } from './fuel.ts';
+import { checkLimits, type FuelLimits, itemFuelMin, valueFuelMin } from './fuel.ts';
 
 /** A program where a sandbox can read it, and what its job gives it. */
 export type Machine = {
@@ -21,6 +21,17 @@ export type JobItems = {
   readonly bytes: number | null;
   readonly largest: number | null;
   readonly source: (index: number) => ItemSource | Promise<ItemSource>;
+  /** Bytes of the input that lie before an item; absent where items are made. */
+  readonly start?: (index: number) => number;
+  /** The only ones that are to be run, in rising order; chosen evenly unless given. */
+  readonly only?: readonly number[];
+};
+
+/** Where an item lies in the input, and how it begins. */
+export type ItemPlace = {
+  readonly start: number;
+  readonly bytes: number;
+  readonly head: Uint8Array;
 };
 
 /** What one item came to. */
@@ -29,19 +40,33 @@ export type MeasuredItem = {
   /** Bytes of the item; null where the program makes it. */
   readonly bytes: number | null;
   /** Why it failed, as all seats will see it; null where it gave a value. */
-  readonly class: string | null;
+  readonly class: FailureClass | null;
+  /** What this machine's engine says of that, for people; null where it says nothing. */
+  readonly said: string | null;
+  /** Of one that failed; null where the program makes it. */
+  readonly place: ItemPlace | null;
   /** Units that it used; where it failed, all that it had. */
   readonly fuel: bigint;
   readonly ms: number;
 };
 
-/** What the calls of one kind came to. */
-export type MeasuredCalls = {
+/** What the combines of a few values came to: units of those that gave a value. */
+export type MeasuredCombines = {
   readonly count: number;
+  /** 0 where none did. */
   readonly least: bigint;
   readonly most: bigint;
-  /** Why the last one failed; it then counts as all that it had. */
-  readonly class: string | null;
+  /** Why the last one failed, and of which item it was to take in the value; null where none did. */
+  readonly class: FailureClass | null;
+  readonly said: string | null;
+  readonly index: number | null;
+};
+
+/** What the rendering of their fold came to; one that failed counts all that it had. */
+export type MeasuredRender = {
+  readonly fuel: bigint;
+  readonly class: FailureClass | null;
+  readonly said: string | null;
 };
 
 export type Measured = {
@@ -50,19 +75,23 @@ export type Measured = {
   /** In order of their indices. */
   readonly items: readonly MeasuredItem[];
   /** Combines of the value so far with the next one; null where nothing was to combine. */
-  readonly combine: MeasuredCalls | null;
+  readonly combine: MeasuredCombines | null;
+  /** Milliseconds of the slowest of them, also of one that failed; 0 where none ran. */
+  readonly combineMs: number;
   /** The rendering of what they came to; null where there was nothing to render. */
-  readonly render: { readonly fuel: bigint; readonly class: string | null } | null;
+  readonly render: MeasuredRender | null;
   /** Why this machine could not go on; null where it did. */
   readonly unrun: { readonly class: LocalFailureClass; readonly reason: string } | null;
 };
 
-/** Fuel within which everything is measured unless it is told. */
+/** Fuel within which an item is measured unless it is told; others have the least of a job. */
 export const measureFuel = 2n ** 33n;
 /** Items that are measured at most; fuel and bytes after which no more are begun. */
 export const measuredCountMax = 16;
 const measuredFuelMax = 2n ** 31n;
 const measuredBytesMax = 8 * 1024 * 1024;
+/** First bytes of a failing item that a person is shown. */
+const headBytesMax = 64;
 /** Bytes that a seat is given time to fetch in a millisecond: about 16 MB a second. */
 const fetchedBytesPerMs = 16_384;
 
@@ -77,24 +106,25 @@ export async function measureJob(
   wished: Partial<FuelLimits> = {},
 ): Promise<Measured> {
   checkLimits(wished);
-  const all = measureFuel;
-  const limits = { item: all, combine: all, fold: all, render: all, ...wished };
+  const [item, value] = [measureFuel, valueFuelMin];
+  const limits = { item, combine: value, fold: value, render: value, ...wished };
   // A failing item is paid for as if it had used its whole limit: one that fails soon needs little.
   const steps = wished.item === undefined ? [itemFuelMin, limits.item] : [limits.item];
   const measured: MeasuredItem[] = [];
-  const values: Uint8Array[] = [];
+  const values: IndexedValue[] = [];
   const done = (unrun: Measured['unrun'], rest: Partial<Measured> = {}): Measured => {
     const sorted = measured.toSorted((a, b) => a.index - b.index);
-    return { limits, items: sorted, combine: null, render: null, unrun, ...rest };
+    const unmeasured = { combine: null, combineMs: 0, render: null };
+    return { limits, items: sorted, ...unmeasured, unrun, ...rest };
   };
   const { sure, others } = measuredIndices(items);
   let [fuel, bytes] = [0n, 0];
   for (const [place, index] of [...sure, ...others].entries()) {
     if (place >= sure.length && (fuel > measuredFuelMax || bytes > measuredBytesMax)) break;
-    const one = await measureItem(machine, await items.source(index), index, steps);
+    const one = await measureItem(machine, items, index, steps);
     if ('unrun' in one) return done(one.unrun);
     measured.push(one.item);
-    if (one.value !== null) values.push(one.value);
+    if (one.value !== null) values.push({ index, value: one.value });
     // The job will fail at this one, and so may each of the others, for as long.
     if (one.item.class === 'out-of-fuel') break;
     fuel += one.item.fuel;
@@ -104,7 +134,8 @@ export async function measureJob(
 }
 
 /** Which items are measured. */
-function measuredIndices({ count, largest }: JobItems) {
+function measuredIndices({ count, largest, only }: JobItems) {
+  if (only !== undefined) return { sure: only.slice(0, 1), others: only.slice(1) };
   const last = count - 1;
   const sure = new Set([0, Math.floor(count / 2), last, ...(largest === null ? [] : [largest])]);
   const even = evenIndices(count, measuredCountMax);
@@ -127,63 +158,100 @@ type OneItem =
   | { readonly item: MeasuredItem; readonly value: Uint8Array | null }
   | { readonly unrun: NonNullable<Measured['unrun']> };
 
+type IndexedValue = { readonly index: number; readonly value: Uint8Array };
+
 /** @param steps - Units that it may use, in rising steps: the next one where it needs more. */
 async function measureItem(
   machine: Machine,
-  source: ItemSource,
+  items: JobItems,
   index: number,
   [item, ...more]: readonly bigint[],
 ): Promise<OneItem> {
   const { executor, programPath, parameters, signal } = machine;
+  const source = await items.source(index);
   // Nothing is combined: it is one item.
   const fuel = { item: item!, combine: item! };
   const run = { programPath, parameters, items: [source], plan: [0], fuel };
   const outcome = await executor.runSubtask(run, signal);
   signal.throwIfAborted();
   if (outcome.kind === 'local') return { unrun: { class: outcome.class, reason: outcome.reason } };
-  const bytes = source.kind === 'file' ? (await stat(source.path)).size : null;
   const state = placeStates[outcome.states[0]!]!;
-  if (state === 'out-of-fuel' && more.length > 0) return measureItem(machine, source, index, more);
-  const failure = state === 'ok' ? null : state;
-  const { mapFuel, slowestItemMs: ms, value } = outcome;
-  return { item: { index, bytes, class: failure, fuel: mapFuel, ms }, value };
+  if (state === 'out-of-fuel' && more.length > 0) return measureItem(machine, items, index, more);
+  const failure = state === 'ok' ? null : (state as FailureClass);
+  const found = await placeOf(items, source, index);
+  const bytes = found?.bytes ?? null;
+  const place = failure === null ? null : found;
+  const { mapFuel, slowestItemMs: ms, value, said = null } = outcome;
+  return { item: { index, bytes, class: failure, said, place, fuel: mapFuel, ms }, value };
+}
+
+/** Where an item lies in the input, and its first bytes; null where it is made. */
+export async function placeOf(
+  { start }: Pick<JobItems, 'start'>,
+  source: ItemSource,
+  index: number,
+): Promise<ItemPlace | null> {
+  if (source.kind === 'generated') return null;
+  const file = await open(source.path, 'r');
+  try {
+    const { size: bytes } = await file.stat();
+    const { buffer, bytesRead } = await file.read(new Uint8Array(headBytesMax), 0, headBytesMax, 0);
+    return { start: start?.(index) ?? 0, bytes, head: buffer.subarray(0, bytesRead) };
+  } finally {
+    await file.close();
+  }
 }
 
 /** Folds values from left to right, and renders what they come to. */
 async function measureValues(
   { executor, programPath, parameters, signal }: Machine,
-  values: readonly Uint8Array[],
+  values: readonly IndexedValue[],
   limits: FuelLimits,
 ): Promise<Partial<Measured>> {
-  const [first, ...rest] = values;
+  const [first, ...rest] = values.toSorted((a, b) => a.index - b.index);
   if (first === undefined) return {};
-  let folded = first;
+  let folded = first.value;
+  const fuel = { combine: limits.combine, fold: limits.combine };
   const used: bigint[] = [];
-  const told = (failure: string | null): MeasuredCalls | null => {
-    const [least] = used.toSorted(rising);
-    if (least === undefined) return null;
-    return { count: used.length, least, most: used.toSorted(rising).at(-1)!, class: failure };
+  let combineMs = 0;
+  const told = (failed: Failed | null = null): Pick<Measured, 'combine' | 'combineMs'> => {
+    const sorted = used.toSorted(rising);
+    if (sorted.length === 0 && failed === null) return { combine: null, combineMs };
+    const [least = 0n, most = 0n] = [sorted[0], sorted.at(-1)];
+    return { combine: { count: used.length, least, most, ...(failed ?? unfailed) }, combineMs };
   };
-  for (const value of rest) {
+  for (const { index, value } of rest) {
     if (folded.length === 0 || value.length === 0) {
       folded = folded.length === 0 ? value : folded;
       continue;
     }
-    const outcome = await executor.fold(programPath, [folded, value], limits.combine, signal);
+    const startedAt = performance.now();
+    const outcome = await executor.fold(programPath, [folded, value], fuel, signal);
     signal.throwIfAborted();
+    const ms = outcome.kind === 'ok' ? outcome.wallMs : performance.now() - startedAt;
+    combineMs = Math.max(combineMs, ms);
     if (outcome.kind === 'local')
-      return { combine: told(null), unrun: { class: outcome.class, reason: outcome.reason } };
+      return { ...told(), unrun: { class: outcome.class, reason: outcome.reason } };
+    if (outcome.kind === 'failed') {
+      const { class: failure, reason: said } = outcome;
+      return told({ class: failure, said, index });
+    }
     used.push(outcome.fuel);
-    if (outcome.kind === 'failed') return { combine: told(outcome.class) };
     folded = outcome.value;
   }
   const shown = await executor.render(programPath, parameters, folded, limits.render, signal);
   signal.throwIfAborted();
   if (shown.kind === 'local')
-    return { combine: told(null), unrun: { class: shown.class, reason: shown.reason } };
-  const failure = shown.kind === 'failed' ? shown.class : null;
-  return { combine: told(null), render: { fuel: shown.fuel, class: failure } };
+    return { ...told(), unrun: { class: shown.class, reason: shown.reason } };
+  const failed =
+    shown.kind === 'failed'
+      ? { class: shown.class, said: shown.reason }
+      : { class: null, said: null };
+  return { ...told(), render: { fuel: shown.fuel, ...failed } };
 }
+
+const unfailed = { class: null, said: null, index: null };
+type Failed = Pick<MeasuredCombines, 'class' | 'said' | 'index'>;
 
 function rising(a: bigint, b: bigint): number {
   return a < b ? -1 : a > b ? 1 : 0;
@@ -207,10 +275,13 @@ export function expectedFuel(
     : (fuel * BigInt(bytes)) / BigInt(seen);
 }
 
-/** Milliseconds to fetch and run the slowest item, also one that runs until its fuel is used up. */
-export function slowItemMs({ items }: Measured): number {
-  const each = items.map(({ ms, bytes }) => Math.ceil(ms + (bytes ?? 0) / fetchedBytesPerMs));
-  return Math.min(Math.max(0, ...each), slowItemMsMax);
+/**
+ * Milliseconds to fetch and run the slowest item, and to combine its value with others: also where
+ * one of them runs until its fuel is used up. Seats are given their time by it.
+ */
+export function slowItemMs({ items, combineMs }: Measured): number {
+  const each = items.map(({ ms, bytes }) => ms + (bytes ?? 0) / fetchedBytesPerMs);
+  return Math.min(Math.ceil(Math.max(0, ...each) + combineMs), slowItemMsMax);
 }
 
 /** Items that a program makes of its parameters. @throws ClientError COUNT_FAILED, COUNT_OUT_OF_RANGE */

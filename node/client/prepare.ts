@@ -35,6 +35,8 @@ export type Wish = {
   readonly fee: bigint;
   /** Limits of fuel that were asked for; the others follow from what is measured. */
   readonly fuel?: Partial<FuelLimits>;
+  /** Submit it also where what is measured says that it will fail. */
+  readonly unchecked?: boolean;
 };
 
 /** A job, ready to be submitted, and what was learned on the way. */
@@ -182,8 +184,8 @@ async function jobItems(
     const source = (index: number) => ({ kind: 'generated', index }) as const;
     return { count: await count(), bytes: null, largest: null, source };
   }
-  const { cids, bytes, largest } = list;
+  const { cids, bytes, largest, starts } = list;
   const source = async (index: number) =>
     ({ kind: 'file', path: await gateway.file(cids[index]!, signal) }) as const;
-  return { count: cids.length, bytes, largest, source };
+  return { count: cids.length, bytes, largest, source, start: (index) => starts[index]! };
 }

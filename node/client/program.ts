@@ -1,74 +1,46 @@
 /** Find a program by name or file, and admit it. */
 import { readFile, stat } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { basename } from 'node:path';
 import type { ProgramExports } from '../../protocol/execution/abi.ts';
-import { admitProgram } from '../../protocol/execution/admit.ts';
-import { instrument } from '../../protocol/execution/instrument.ts';
+import { limitBytes } from '../../protocol/execution/admit.ts';
 import type { Manifest } from '../../protocol/execution/manifest.ts';
-import { programBytesMax } from '../../protocol/params.ts';
-import { validateModule } from '../executor/engine.ts';
-import { ClientError } from './error.ts';
+import { ProgramError } from '../../protocol/execution/rejection.ts';
+import { judgeProgram } from '../executor/admission.ts';
+import { ClientError, rejected } from './error.ts';
+import { bundledProgram, programFile } from './program-file.ts';
 
 export type Program = {
   /** Name for people and file names. */
   readonly name: string;
+  /** It comes along: `programs/README.md` says what it takes. */
+  readonly bundled: boolean;
   readonly bytes: Uint8Array;
   readonly exports: ProgramExports;
   readonly manifest: Manifest;
 };
 
-type Refused = Extract<ReturnType<typeof instrument>, { readonly kind: 'rejected' }>;
-
-const programsFolder = fileURLToPath(new URL('../../programs/', import.meta.url));
-
-/** The file of a program: `name` under programs/, or a path as the caller meant it. */
-function programFile(program: string, resolvePath: (path: string) => string): string {
-  if (/^[a-z][a-z0-9-]{0,63}$/.test(program)) return `${programsFolder}${program}/${program}.wasm`;
-  return resolvePath(program);
-}
-
-/** The name of a program for people and file names. */
-export function programName(program: string): string {
-  return program.replace(/^.*\//, '').replace(/\.wasm$/, '');
-}
-
-/** @throws ClientError PROGRAM_NOT_FOUND, PROGRAM_REJECTED */
+/**
+ * @param program - A name under programs/, a folder with program.json, or a file.
+ * @throws ClientError PROGRAM_NOT_FOUND, PROGRAM_AMBIGUOUS, PROGRAM_REJECTED; KitError of a folder
+ */
 export async function loadProgram(
   program: string,
   resolvePath: (path: string) => string,
 ): Promise<Program> {
-  const file = programFile(program, resolvePath);
-  const name = programName(program);
+  const file = await programFile(program, resolvePath);
+  const name = basename(file, '.wasm');
   let bytes: Uint8Array;
   try {
     const { size } = await stat(file);
-    if (size > programBytesMax) {
-      const reason = `it has ${size} bytes, at most ${programBytesMax} are allowed`;
-      throw new ClientError({
-        code: 'PROGRAM_REJECTED',
-        program,
-        reason,
-        rejection: 'PROGRAM_TOO_LARGE',
-      });
-    }
+    limitBytes(size);
     bytes = new Uint8Array(await readFile(file));
   } catch (cause) {
-    if (cause instanceof ClientError) throw cause;
-    throw new ClientError({ code: 'PROGRAM_NOT_FOUND', program }, { cause });
+    if (cause instanceof ProgramError) throw rejected(program, cause.detail);
+    const reason = `it cannot be read: ${(cause as Error).message}`;
+    throw new ClientError({ code: 'PROGRAM_NOT_FOUND', program, reason, meant: null }, { cause });
   }
-  const admission = admitProgram(bytes, { validate: validateModule });
-  // What sandboxes do before they run it, so that nobody pays for a program that none can run.
-  const metered = admission.kind === 'ok' ? instrument(bytes) : admission;
-  if (admission.kind === 'rejected' || metered.kind === 'rejected') {
-    const { code, reason, offset } =
-      admission.kind === 'rejected' ? admission : (metered as Refused);
-    throw new ClientError({
-      code: 'PROGRAM_REJECTED',
-      program,
-      reason: `${reason} (at byte ${offset})`,
-      rejection: code,
-    });
-  }
-  const { exports, manifest } = admission;
-  return { name, bytes, exports, manifest };
+  const judgement = judgeProgram(bytes);
+  if (judgement.kind === 'rejected') throw rejected(program, judgement);
+  const { exports, manifest } = judgement;
+  return { name, bundled: file === bundledProgram(name), bytes, exports, manifest };
 }

@@ -12,7 +12,7 @@ import {
   type FoldOutcome,
 } from '../../protocol/receipt/audit.ts';
 import type { Trust } from '../../protocol/receipt/trust.ts';
-import type { Executor } from '../ports.ts';
+import type { CallOutcome, Executor } from '../ports.ts';
 
 export type SettledReceipt = {
   readonly audit: Audit;
@@ -62,12 +62,20 @@ async function foldAndRender(
   executor: Executor,
   signal: AbortSignal,
 ): Promise<FoldOutcome> {
-  const folded = await executor.fold(programPath, work.values, work.fuel.fold, signal);
+  const { parameters, values, fuel } = work;
+  const { combine, fold } = fuel;
+  const folded = await executor.fold(programPath, values, { combine, fold }, signal);
   if (folded.kind === 'local') return { kind: 'not-run', because: folded.reason };
-  if (folded.kind === 'failed') return { kind: 'unrenderable', step: 'fold', class: folded.class };
-  const { parameters, fuel } = work;
+  if (folded.kind === 'failed') return unrenderable('fold', folded);
   const shown = await executor.render(programPath, parameters, folded.value, fuel.render, signal);
   if (shown.kind === 'local') return { kind: 'not-run', because: shown.reason };
-  if (shown.kind === 'failed') return { kind: 'unrenderable', step: 'render', class: shown.class };
+  if (shown.kind === 'failed') return unrenderable('render', shown);
   return { kind: 'rendered', result: shown.value };
+}
+
+function unrenderable(
+  step: 'fold' | 'render',
+  { class: failure, fuel }: Extract<CallOutcome, { readonly kind: 'failed' }>,
+): FoldOutcome {
+  return { kind: 'unrenderable', step, class: failure, limit: fuel };
 }

@@ -2,17 +2,20 @@
 import { hash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
-import { evaluatePlan } from '../../protocol/execution/evaluate.ts';
-import { itemBytesMax, programBytesMax } from '../../protocol/params.ts';
+import { limitBytes } from '../../protocol/execution/admit.ts';
+import { evaluatePlan, type Folded } from '../../protocol/execution/evaluate.ts';
+import { ProgramError } from '../../protocol/execution/rejection.ts';
+import { itemBytesMax } from '../../protocol/params.ts';
 import { engine, type Module } from './engine.ts';
 import { examineEngine } from './examine.ts';
-import { type CallResult, HostFailure, takePeakBytes } from './instance.ts';
+import { type CallResult, HostFailure, takePeakBytes, takeUsedFuel } from './instance.ts';
 import {
   check,
   combine,
   count,
   fold,
   type Item,
+  inadmissible,
   mapItem,
   openProgram,
   type Program,
@@ -22,6 +25,7 @@ import {
 import {
   type CallTask,
   type ChildMessage,
+  callLimits,
   type ItemPart,
   itemAt,
   type ParentMessage,
@@ -47,7 +51,7 @@ function programAt(path: string): Program {
     programs.set(path, known);
     return known;
   }
-  const bytes = read(path, programBytesMax, (size, readInto) => {
+  const bytes = read(path, limitBytes, (size, readInto) => {
     const target = new Uint8Array(size);
     readInto(target);
     return target;
@@ -79,10 +83,10 @@ function compileBaseline(bytes: Uint8Array): Module {
   return new engine.Module(copy);
 }
 
-/** Opens a file for `use`, which is told its size and how to read it. */
+/** Opens a file for `use`, which is told its size and how to read it. `limit` may refuse a size. */
 function read<T>(
   path: string,
-  bytesMax: number,
+  limit: (bytes: number, path: string) => void,
   use: (bytes: number, readInto: (target: Uint8Array) => void) => T,
 ): T {
   let file: number;
@@ -93,7 +97,7 @@ function read<T>(
   }
   try {
     const { size } = fstatSync(file);
-    if (size > bytesMax) throw unreadable(`${path} has ${size} bytes, more than ${bytesMax}`);
+    limit(size, path);
     return use(size, (target) => {
       for (let at = 0; at < target.length; ) {
         const count = readSync(file, target, at, target.length - at, at);
@@ -123,7 +127,23 @@ function send(message: ChildMessage): void {
 /** Gives `use` an item: the index of a generated one, or a file that can be read. */
 function withItem(item: string | bigint, use: (item: Item) => CallResult): CallResult {
   if (typeof item === 'bigint') return use(item);
-  return read(item, itemBytesMax, (bytes, readInto) => use({ bytes, readInto }));
+  return read(item, limitItem, (bytes, readInto) => use({ bytes, readInto }));
+}
+
+function limitItem(bytes: number, path: string): void {
+  if (bytes > itemBytesMax)
+    throw unreadable(`${path} has ${bytes} bytes, more than ${itemBytesMax}`);
+}
+
+/**
+ * What calls used of which one failed, for this machine's own accounts. A function that loops keeps
+ * its fuel in a local, which a trap does not bring back to the counter: then a nanosecond of the
+ * processor counts as a unit.
+ */
+function usedAtMost(most: bigint, begun: NodeJS.CpuUsage): bigint {
+  const { user, system } = process.cpuUsage(begun);
+  const used = larger(takeUsedFuel(), BigInt(user + system) * 1_000n);
+  return used < most ? used : most;
 }
 
 const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b);
@@ -135,6 +155,9 @@ function runSubtask(
   const program = programAt(programPath);
   let slowestItemMs = 0;
   const spent = { itemMax: 0n, combineMax: 0n, combineSum: 0n };
+  const begun = process.cpuUsage();
+  // Each item that fails is lower than the one before; of combines only one can fail.
+  const said: { item?: string; combine?: string } = {};
   takePeakBytes();
   const itemCount = parts.reduce((count, { indices }) => count + indices.length, 0);
   const outcome = evaluatePlan(plan, itemCount, fuel.item, {
@@ -145,6 +168,7 @@ function runSubtask(
       );
       slowestItemMs = Math.max(slowestItemMs, performance.now() - startMs);
       spent.itemMax = larger(spent.itemMax, mapped.ok ? mapped.fuel : fuel.item);
+      if (!mapped.ok) said.item = mapped.reason;
       step();
       return mapped;
     },
@@ -153,20 +177,27 @@ function runSubtask(
       const used = combined.ok ? combined.fuel : fuel.combine;
       spent.combineMax = larger(spent.combineMax, used);
       spent.combineSum += used;
+      if (!combined.ok) said.combine = combined.reason;
       step();
       return combined;
     },
     sha256,
   });
-  const result = { ...outcome, spent: { ...spent, memoryBytesMax: takePeakBytes() } };
-  return { kind: 'subtask', ...result, slowestItemMs };
+  const most = BigInt(itemCount) * (fuel.item + fuel.combine);
+  const used = outcome.value === null ? usedAtMost(most, begun) : takeUsedFuel();
+  const result = { ...outcome, spent: { ...spent, memoryBytesMax: takePeakBytes(), used } };
+  return { kind: 'subtask', ...result, slowestItemMs, said: said.item ?? said.combine ?? null };
 }
 
-function call(task: CallTask, program: Program): CallResult {
+function call(task: CallTask, program: Program): Folded<CallResult> {
+  if (task.kind === 'fold') return fold(program, task.values, task.fuel, step);
+  const result = callOnce(task, program);
+  return result.ok ? result : { ...result, limit: task.fuel };
+}
+
+function callOnce(task: Exclude<CallTask, { kind: 'fold' }>, program: Program): CallResult {
   const { fuel } = task;
   switch (task.kind) {
-    case 'fold':
-      return fold(program, task.values, fuel, step);
     case 'render':
       return render(program, task.parameters, task.value, fuel);
     case 'count':
@@ -179,6 +210,7 @@ function call(task: CallTask, program: Program): CallResult {
 }
 
 function run(task: Task, parts: readonly ItemPart[]): TaskResult {
+  takeUsedFuel();
   switch (task.kind) {
     case 'subtask':
       return runSubtask(task, parts);
@@ -186,12 +218,19 @@ function run(task: Task, parts: readonly ItemPart[]): TaskResult {
       return { kind: 'examined', report: examineEngine(task.vectors) };
     default: {
       const program = programAt(task.programPath);
+      const begun = process.cpuUsage();
       const startMs = performance.now();
       const result = call(task, program);
       const wallMs = performance.now() - startMs;
-      return result.ok
-        ? { kind: 'value', value: result.value, wallMs, fuel: result.fuel }
-        : { kind: 'failed', class: result.class, reason: result.reason, fuel: task.fuel };
+      if (result.ok) return { kind: 'value', value: result.value, wallMs, fuel: result.fuel };
+      const { class: failure, reason, limit } = result;
+      return {
+        kind: 'failed',
+        class: failure,
+        reason,
+        fuel: limit,
+        used: usedAtMost(callLimits(task).all, begun),
+      };
     }
   }
 }
@@ -202,6 +241,9 @@ function attempt(task: Task, parts: readonly ItemPart[]): TaskResult {
   } catch (error) {
     if (error instanceof HostFailure)
       return { kind: 'local', class: error.class, reason: error.message };
+    // A file that is too large to be a program, and was not read.
+    if (error instanceof ProgramError)
+      return { kind: 'local', class: 'inadmissible', reason: inadmissible(error.detail).message };
     const reason = error instanceof Error ? error.message : String(error);
     return { kind: 'local', class: error instanceof RangeError ? 'host-oom' : 'killed', reason };
   }

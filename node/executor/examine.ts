@@ -1,6 +1,7 @@
 /** Show, inside a child, whether this machine's engine does what the vectors say. */
+import { startExport } from '../../protocol/execution/abi.ts';
 import { instrument } from '../../protocol/execution/instrument.ts';
-import { depthLimit, runOutcome } from '../../protocol/execution/outcome.ts';
+import { depthLimit, type RunOutcome, runOutcome } from '../../protocol/execution/outcome.ts';
 import { type Exports, engine, type Global, type Module } from './engine.ts';
 import type { CallResult } from './instance.ts';
 import { check, combine, count, fold, mapItem, openProgram, render, sample } from './program.ts';
@@ -35,6 +36,8 @@ export type CallVector = {
   readonly values: readonly string[];
   readonly seed: string;
   readonly fuel: string;
+  /** What each combine of a fold may use; as much as all of them, unless given. */
+  readonly fuelCombine?: string;
   readonly outcome: string;
   readonly used: string | null;
   readonly value: string | null;
@@ -147,16 +150,21 @@ function runOnce(module: Module, { export: name, arguments: given, fuel }: RunQu
     text.startsWith('i64:') ? BigInt(text.slice(4)) : Number(text.slice(4)),
   );
   let result: number | bigint | undefined;
-  let returned = true;
-  try {
-    const run = exports[name] as (...values: (number | bigint)[]) => typeof result;
-    result = run(...values);
-  } catch (error) {
-    if (!(error instanceof engine.RuntimeError)) throw error;
-    returned = false;
-  }
+  const enter = (entry: string, values: (number | bigint)[]): RunOutcome => {
+    let returned = true;
+    try {
+      const run = exports[entry] as (...values: (number | bigint)[]) => typeof result;
+      result = run(...values);
+    } catch (error) {
+      if (!(error instanceof engine.RuntimeError)) throw error;
+      returned = false;
+    }
+    const [fuel, depth] = [BigInt(fuelLeft.value), Number(depthLeft.value)];
+    return runOutcome({ returned, fuel, depth });
+  };
+  const begun = exports[startExport] === undefined ? 'ok' : enter(startExport, []);
+  const outcome = begun === 'ok' ? enter(name, values) : begun;
   const left = BigInt(fuelLeft.value);
-  const outcome = runOutcome({ returned, fuel: left, depth: Number(depthLeft.value) });
   const type = typeof result === 'bigint' ? 'i64' : 'i32';
   return {
     outcome,
@@ -187,7 +195,7 @@ function callOnce(vector: CallQuestion): CallResult {
     case 'combine':
       return combine(program, value, other, fuel);
     case 'fold':
-      return fold(program, values, fuel);
+      return fold(program, values, { combine: BigInt(vector.fuelCombine ?? fuel), fold: fuel });
     case 'render':
       return render(program, parameters, value, fuel);
     case 'count':

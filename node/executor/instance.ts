@@ -1,11 +1,12 @@
 /** Call a program once, in an instance of its own, and believe nothing that it returns. */
 import { mark } from '../../protocol/assert.ts';
-import { depthExport, fuelExport } from '../../protocol/execution/abi.ts';
+import { depthExport, fuelExport, startExport } from '../../protocol/execution/abi.ts';
 import type { StepFailureClass } from '../../protocol/execution/evaluate.ts';
 import { fuelAtStart } from '../../protocol/execution/fuel.ts';
 import { depthLimit, runOutcome } from '../../protocol/execution/outcome.ts';
 import type { LocalFailureClass } from '../ports.ts';
 import { type Exports, engine, type Global, type Memory, type Module } from './engine.ts';
+import { type FunctionNames, numbered, trapPlace } from './trap-place.ts';
 
 /** The machine, not the program, was at fault: nothing is said about the program. */
 export class HostFailure extends Error {
@@ -26,6 +27,8 @@ export type Callable = {
   readonly module: Module;
   /** Fuel of what each instance makes anew. */
   readonly setupFuel: number;
+  /** What a person calls its functions; numbers unless given. */
+  readonly nameOf?: FunctionNames;
   /**
    * The same module in code whose frames hold parameters, locals and operands, and nothing else.
    * An optimizing compiler may keep any number of values alive across a call: its frames can fill
@@ -58,10 +61,13 @@ export type CallResult =
 /** A program failed in a way that all seats see alike. */
 export class Failure extends Error {
   readonly class: StepFailureClass;
+  /** The engine's stack where it ended; empty where the host found the fault. */
+  readonly frames: string;
 
-  constructor(failureClass: StepFailureClass, reason: string) {
+  constructor(failureClass: StepFailureClass, reason: string, frames = '') {
     super(reason);
     this.class = failureClass;
+    this.frames = frames;
   }
 }
 
@@ -69,6 +75,8 @@ export class Failure extends Error {
 let garbageBytes = 0;
 /** Most bytes that an instance had since somebody asked. */
 let peakBytes = 0;
+/** Fuel that calls used since somebody asked, failing ones too: as this engine left its counter. */
+let usedFuel = 0n;
 const garbageBytesMax = 256 * 1024 * 1024;
 
 declare const gc: (() => void) | undefined;
@@ -95,6 +103,16 @@ export function takePeakBytes(): number {
   const peak = peakBytes;
   peakBytes = 0;
   return peak;
+}
+
+/**
+ * Units that calls used since this was asked the last time. What a trap used is nothing that other
+ * engines would have to agree with: for this machine's own accounts only.
+ */
+export function takeUsedFuel(): bigint {
+  const used = usedFuel;
+  usedFuel = 0n;
+  return used;
 }
 
 /** An instance with its counters set. */
@@ -124,6 +142,8 @@ function withInstance<T>(module: Module, fuelLeft: bigint, use: (instance: Insta
       return use({ exports, memory, fuel, depth });
     } finally {
       bytes = memory.buffer.byteLength;
+      const left = BigInt(fuel.value);
+      usedFuel += fuelLeft - (left > 0n ? left : 0n);
     }
   } catch (error) {
     if (error instanceof engine.RuntimeError) {
@@ -143,19 +163,42 @@ function withInstance<T>(module: Module, fuelLeft: bigint, use: (instance: Insta
   }
 }
 
-/**
- * Calls an export and looks at the counters before anything else.
- * @see spec/protocol/execution.md X73
- */
+/** Calls an export that returns something, as all of the ABI do. */
 function callExport(
-  { exports, fuel, depth }: Instance,
+  instance: Instance,
   name: string,
   values: (number | bigint)[],
 ): number | bigint {
+  const result = enter(instance, name, values);
+  if (result === undefined) throw broken(`${name} returns nothing`);
+  return result;
+}
+
+/**
+ * Runs the module's own start function, where it has one. What that comes to is what the call
+ * comes to, and what it uses is the call's.
+ * @see spec/protocol/execution.md X7
+ */
+function start(instance: Instance): void {
+  if (instance.exports[startExport] === undefined) return;
+  mark('X7');
+  enter(instance, startExport, []);
+}
+
+/**
+ * Enters the program and looks at the counters before anything else.
+ * @see spec/protocol/execution.md X73
+ */
+function enter(
+  { exports, fuel, depth }: Instance,
+  name: string,
+  values: (number | bigint)[],
+): number | bigint | undefined {
   const call = exports[name];
   if (typeof call !== 'function') throw broken(`it exports no function ${name}`);
   let result: number | bigint | undefined;
   let said = '';
+  let frames = '';
   let returned = true;
   try {
     result = call(...values);
@@ -167,20 +210,21 @@ function callExport(
     if (!(error instanceof engine.RuntimeError)) throw error;
     returned = false;
     said = error.message;
+    frames = error.stack ?? '';
   }
   mark('X73');
   const end = { returned, fuel: BigInt(fuel.value), depth: Number(depth.value) };
   const outcome = runOutcome(end);
+  const shown = name === startExport ? 'the start function' : name;
   switch (outcome) {
     case 'ok':
-      if (result === undefined) throw broken(`${name} returns nothing`);
       return result;
     case 'trap':
-      throw new Failure('trap', `${name} trapped: ${said}`);
+      throw new Failure('trap', `${shown} trapped: ${said}`, frames);
     case 'out-of-fuel':
-      throw new Failure('out-of-fuel', `${name} used up its fuel`);
+      throw new Failure('out-of-fuel', `${shown} used up its fuel`, frames);
     case 'too-deep':
-      throw new Failure('too-deep', `${name} called itself too deeply`);
+      throw new Failure('too-deep', `${shown} went too deep`, frames);
     case 'host-oom':
       throw new HostFailure('host-oom', 'the machine had no memory for the program to grow by');
   }
@@ -226,26 +270,25 @@ function copyResult(memory: Memory, result: bigint, bytesMax: number): Uint8Arra
 /**
  * Calls an export in a fresh instance; `read` makes bytes of what it returns.
  * @throws {@link HostFailure} when the machine could not run it.
- * @see spec/protocol/execution.md X23, X24, X27, X67, X68, X73, X93
+ * @see spec/protocol/execution.md X7, X23, X24, X27, X67, X68, X73, X93
  */
 export function callNumber(
   callable: Callable,
   call: ProgramCall,
   read: (result: number | bigint, memory: Memory) => Uint8Array,
 ): CallResult {
-  const { module, setupFuel, baseline } = callable;
+  const { baseline } = callable;
   try {
-    return callOnce(module, setupFuel, call, read);
+    return callOnce(callable, call, read);
   } catch (error) {
     if (!(error instanceof StackFull) || baseline === undefined) throw error;
     mark('X93');
-    return callOnce(baseline(), setupFuel, call, read);
+    return callOnce({ ...callable, module: baseline() }, call, read);
   }
 }
 
 function callOnce(
-  module: Module,
-  setupFuel: number,
+  { module, setupFuel, nameOf = numbered }: Callable,
   call: ProgramCall,
   read: (result: number | bigint, memory: Memory) => Uint8Array,
 ): CallResult {
@@ -253,10 +296,12 @@ function callOnce(
   const lent = seed === undefined ? call.arguments : [...call.arguments, seed];
   const argumentBytes = lent.reduce((sum, argument) => sum + sizeOf(argument), 0);
   try {
-    const start = fuelAtStart(call.fuel, argumentBytes, setupFuel);
-    if (start === null)
+    const begun = fuelAtStart(call.fuel, argumentBytes, setupFuel);
+    if (begun === null)
       throw new Failure('out-of-fuel', `${call.fuel} units do not pay for a call of ${call.name}`);
-    return withInstance(module, start, (instance) => {
+    usedFuel += call.fuel - begun;
+    return withInstance(module, begun, (instance) => {
+      start(instance);
       const values: (number | bigint)[] = [];
       for (const argument of call.arguments) values.push(...lend(instance, argument));
       if (call.index !== undefined) values.push(BigInt.asIntN(64, call.index));
@@ -266,8 +311,9 @@ function callOnce(
       return { ok: true, value, fuel: call.fuel - BigInt(instance.fuel.value) };
     });
   } catch (error) {
-    if (error instanceof Failure) return { ok: false, class: error.class, reason: error.message };
-    throw error;
+    if (!(error instanceof Failure)) throw error;
+    const reason = `${error.message}${trapPlace(error.frames, nameOf)}`;
+    return { ok: false, class: error.class, reason };
   }
 }
 

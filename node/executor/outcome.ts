@@ -1,6 +1,7 @@
 /** Translate between the executor's port and what children are asked and say. */
 import { resolve } from 'node:path';
 import { digestBytes } from '../../protocol/params.ts';
+import { plainText } from '../client/plain.ts';
 import type {
   CallOutcome,
   FailureClass,
@@ -8,7 +9,7 @@ import type {
   SubtaskOutcome,
   SubtaskRun,
 } from '../ports.ts';
-import { placeStates, type Task, type TaskResult } from './task.ts';
+import { callLimits, placeStates, type Task, type TaskResult } from './task.ts';
 
 /** A subtask as a child wants it. */
 export function subtaskTask({ programPath, parameters, items, plan, fuel }: SubtaskRun) {
@@ -41,20 +42,25 @@ function isAnswer(task: Task, result: TaskResult): boolean {
     typeof fuel === 'bigint' && fuel >= 0n && fuel <= limit;
   if (result.kind === 'local')
     return localClasses.includes(result.class) && typeof result.reason === 'string';
+  // What calls used is at most twice their limits: X93 lets a call be made again.
   switch (task.kind) {
     case 'examine':
       return result.kind === 'examined';
     case 'subtask':
       break;
-    default:
+    default: {
+      const { all, each } = callLimits(task);
       if (result.kind === 'value')
-        return result.value instanceof Uint8Array && used(result.fuel, task.fuel);
+        return result.value instanceof Uint8Array && used(result.fuel, all);
       return (
         result.kind === 'failed' &&
         failureClasses.includes(result.class) &&
         typeof result.reason === 'string' &&
-        result.fuel === task.fuel
+        used(result.used, 2n * all) &&
+        // What a fold has left for a combine may be less than any combine may use.
+        (task.kind === 'fold' ? used(result.fuel, each) : result.fuel === each)
       );
+    }
   }
   if (result.kind !== 'subtask') return false;
   const count = task.items.length;
@@ -68,8 +74,18 @@ function isAnswer(task: Task, result: TaskResult): boolean {
     used(result.spent.combineMax, task.fuel.combine) &&
     used(result.spent.combineSum, BigInt(count) * task.fuel.combine) &&
     Number.isSafeInteger(result.spent.memoryBytesMax) &&
+    used(result.spent.used, 2n * BigInt(count) * (task.fuel.item + task.fuel.combine)) &&
+    (result.said === null || typeof result.said === 'string') &&
     (complete || (result.value === null && result.folds === null))
   );
+}
+
+/** Letters of what a person is told of a failure. */
+const saidLengthMax = 200;
+
+/** A child's text as a line; one that was broken into may have sent any number of letters. */
+function toldLine(text: string): string {
+  return plainText(text.slice(0, 4 * saidLengthMax), saidLengthMax);
 }
 
 const failureClasses: readonly FailureClass[] = placeStates.slice(2) as FailureClass[];
@@ -96,6 +112,7 @@ export function subtaskOutcome(result: TaskResult): SubtaskOutcome {
   if (result.kind !== 'subtask')
     return { kind: 'local', class: 'killed', reason: 'the child answered another question' };
   const { states, hashes, folds, value, combineFailed, mapFuel, spent, slowestItemMs } = result;
+  const { said } = result;
   return {
     kind: 'done',
     states: plain(states),
@@ -106,6 +123,7 @@ export function subtaskOutcome(result: TaskResult): SubtaskOutcome {
     mapFuel,
     spent,
     slowestItemMs,
+    ...(said === null ? {} : { said: toldLine(said) }),
   };
 }
 
@@ -121,6 +139,8 @@ export function callOutcome(result: TaskResult): CallOutcome {
     case 'subtask':
     case 'examined':
       return { kind: 'local', class: 'killed', reason: 'the child answered another question' };
+    case 'failed':
+      return { ...result, reason: toldLine(result.reason) };
     default:
       return result;
   }

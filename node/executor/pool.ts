@@ -10,7 +10,14 @@ import { callOutcome, subtaskOutcome, subtaskTask } from './outcome.ts';
 import { startError } from './process.ts';
 import { type ChildCommand, childCommand, type Hardening, probeHardening } from './recipe.ts';
 import { testEngine } from './self-test.ts';
-import type { CallTask, Task, TaskResult, Waiting, WallGuard } from './task.ts';
+import {
+  type CallTask,
+  callLimits,
+  type Task,
+  type TaskResult,
+  type Waiting,
+  type WallGuard,
+} from './task.ts';
 
 /** Tasks that may wait for a child: in all, and of one turn, so that none fills the queue. */
 const queueCountMax = 65_536;
@@ -86,7 +93,8 @@ export async function createExecutor(options: ExecutorOptions): Promise<ChildPoo
   const call = async (task: CallTask, signal: AbortSignal, turn = task.programPath) => {
     // A fold may be long and yet go on: each combine is watched by itself.
     const each = task.kind === 'fold' ? 'step' : 'task';
-    return callOutcome(await submit(task, { wallMs: guard(task.fuel), each }, signal, turn));
+    const wallMs = guard(callLimits(task).each);
+    return callOutcome(await submit(task, { wallMs, each }, signal, turn));
   };
   return {
     runSubtask: async (run, signal) => {

@@ -1,11 +1,11 @@
 /** Open a program, and do with it what a job asks: map, combine, fold, render, count, check. */
 import { assert, mark } from '../../protocol/assert.ts';
 import type { ProgramExports } from '../../protocol/execution/abi.ts';
-import { admitProgram } from '../../protocol/execution/admit.ts';
-import { foldValues } from '../../protocol/execution/evaluate.ts';
-import { instrument } from '../../protocol/execution/instrument.ts';
+import { type Folded, type FoldFuel, foldValues } from '../../protocol/execution/evaluate.ts';
+import type { ProgramErrorDetail } from '../../protocol/execution/rejection.ts';
 import { itemBytesMax, valueBytesMax } from '../../protocol/params.ts';
-import { engine, type Module, validateModule } from './engine.ts';
+import { judgeProgram } from './admission.ts';
+import { engine, type Module } from './engine.ts';
 import {
   type Argument,
   type Callable,
@@ -15,6 +15,7 @@ import {
   Failure,
   HostFailure,
 } from './instance.ts';
+import { functionNames } from './trap-place.ts';
 
 /** A program that was admitted, rewritten and compiled. */
 export type Program = Callable & { readonly exports: ProgramExports };
@@ -32,25 +33,21 @@ export function openProgram(
   bytes: Uint8Array,
   compileBaseline?: (bytes: Uint8Array) => Module,
 ): Program {
-  // Our own caps first: the engine's validation of a module beyond them may take all memory.
-  const made = instrument(bytes);
-  const admission = admitProgram(bytes, {
-    validate: (module) => made.kind === 'rejected' || validateModule(module),
-  });
-  if (admission.kind === 'rejected' || made.kind === 'rejected') {
-    mark('X75');
-    const { code, reason, offset } = admission.kind === 'rejected' ? admission : (made as Refused);
-    const what = `${code}: ${reason} (at byte ${offset})`;
-    throw new HostFailure('inadmissible', `the program was not admitted: ${what}`);
-  }
-  const { exports, setupFuel } = admission;
-  const program = { module: compiled(made.bytes), exports, setupFuel };
+  const judgement = judgeProgram(bytes);
+  if (judgement.kind === 'rejected') throw inadmissible(judgement);
+  const { exports, setupFuel, rewritten } = judgement;
+  const nameOf = functionNames(bytes);
+  const program = { module: compiled(rewritten), exports, setupFuel, nameOf };
   if (compileBaseline === undefined) return program;
   let baseline: Module | null = null;
-  return { ...program, baseline: () => (baseline ??= compileBaseline(made.bytes)) };
+  return { ...program, baseline: () => (baseline ??= compileBaseline(rewritten)) };
 }
 
-type Refused = Extract<ReturnType<typeof instrument>, { kind: 'rejected' }>;
+/** What a host says of a program that it refuses to run. */
+export function inadmissible({ code, reason, offset }: ProgramErrorDetail): HostFailure {
+  const what = `${code}: ${reason} (at byte ${offset})`;
+  return new HostFailure('inadmissible', `the program was not admitted: ${what}`);
+}
 
 function compiled(bytes: Uint8Array): Module {
   try {
@@ -105,19 +102,18 @@ export function combine(program: Program, a: Uint8Array, b: Uint8Array, fuel: bi
   return callProgram(program, { name: 'anw_combine', arguments: [a, b], valueBytesMax, fuel });
 }
 
-/** Folds values on one limit. `step` is called after each combine. */
+/** Folds values from left to right. `step` is called after each combine. */
 export function fold(
   program: Program,
   values: readonly Uint8Array[],
-  fuel: bigint,
+  fuel: FoldFuel,
   step: () => void = () => undefined,
-): CallResult {
-  const folded = foldValues(values, fuel, (a, b, left): CallResult => {
-    const combined = combine(program, a, b, left);
+): Folded<CallResult> {
+  return foldValues(values, fuel, (a, b, limit): CallResult => {
+    const combined = combine(program, a, b, limit);
     step();
     return combined;
   });
-  return folded.ok || 'reason' in folded ? folded : { ...folded, reason: folded.class };
 }
 
 /** What the submitter sees of a value: the value itself where the program has no `anw_render`. */

@@ -103,11 +103,15 @@ const childPath = pathOf(new URL('./child.ts', import.meta.url));
 /** What a child reads to begin: its file and all that it imports. */
 export const childFiles: readonly string[] = [
   childPath,
-  ...['engine', 'examine', 'instance', 'program', 'task'].map((name) => ownPath(`./${name}.ts`)),
+  ...['admission', 'engine', 'examine', 'instance', 'program', 'task', 'trap-place'].map((name) =>
+    ownPath(`./${name}.ts`),
+  ),
   ...['assert', 'brand', 'errors', 'params'].map((name) => ownPath(`../../protocol/${name}.ts`)),
   ...[
-    ...['abi', 'admit', 'anatomy', 'emit', 'evaluate', 'fuel', 'graph', 'immediates', 'instrument'],
+    ...['abi', 'admit', 'anatomy', 'emit', 'evaluate', 'fuel', 'graph', 'immediates'],
     ...[
+      'imports',
+      'instrument',
       'limits',
       'manifest',
       'module',

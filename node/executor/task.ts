@@ -1,5 +1,6 @@
 /** Define what parent and child of the executor say to each other. */
 import { isAbsolute, resolve } from 'node:path';
+import { combineLimit, type FoldFuel } from '../../protocol/execution/evaluate.ts';
 import type { FailureClass, ItemSource, LocalFailureClass } from '../ports.ts';
 import type { Member } from './crew.ts';
 import type { EngineReport, EngineVectors } from './examine.ts';
@@ -20,8 +21,17 @@ export type Task =
   | { readonly kind: 'examine'; readonly vectors: EngineVectors };
 
 /** A task that comes to one value. */
-export type CallTask = { readonly programPath: string; readonly fuel: bigint } & (
-  | { readonly kind: 'fold'; readonly values: readonly Uint8Array[] }
+export type CallTask = FoldTask | SingleTask;
+
+type FoldTask = {
+  readonly kind: 'fold';
+  readonly programPath: string;
+  readonly values: readonly Uint8Array[];
+  readonly fuel: FoldFuel;
+};
+
+/** A task that is one call, and all that belongs to it. */
+type SingleTask = { readonly programPath: string; readonly fuel: bigint } & (
   | { readonly kind: 'render'; readonly parameters: Uint8Array; readonly value: Uint8Array }
   | { readonly kind: 'count'; readonly parameters: Uint8Array }
   | { readonly kind: 'sample'; readonly seed: Uint8Array }
@@ -35,6 +45,13 @@ export type CallTask = { readonly programPath: string; readonly fuel: bigint } &
     }
 );
 
+/** Units that a whole task may use, and that a single call of it may. */
+export function callLimits(task: CallTask): { readonly all: bigint; readonly each: bigint } {
+  return task.kind === 'fold'
+    ? { all: task.fuel.fold, each: combineLimit(task.fuel) }
+    : { all: task.fuel, each: task.fuel };
+}
+
 export { placeStates } from '../../protocol/execution/evaluate.ts';
 
 /** Most fuel of an item and of a combine, that of all combines, most bytes of an instance. */
@@ -43,6 +60,8 @@ export type Spent = {
   readonly combineMax: bigint;
   readonly combineSum: bigint;
   readonly memoryBytesMax: number;
+  /** Fuel of all calls, of failing ones what this engine counted. */
+  readonly used: bigint;
 };
 
 type ValueResult = {
@@ -56,7 +75,10 @@ type FailedResult = {
   readonly kind: 'failed';
   readonly class: FailureClass;
   readonly reason: string;
+  /** Limit of the call that failed. */
   readonly fuel: bigint;
+  /** What all calls used, as this engine counted. */
+  readonly used: bigint;
 };
 
 /** What a task came to, as a child tells it. */
@@ -74,6 +96,8 @@ export type TaskResult =
       readonly mapFuel: bigint;
       readonly spent: Spent;
       readonly slowestItemMs: number;
+      /** Of the lowest failing item, or else of the failing combine. */
+      readonly said: string | null;
     }
   | ValueResult
   | FailedResult

@@ -1,7 +1,7 @@
 /** Measure what a program uses: fuel, time and memory an item, fuel a combine. */
 import { statSync } from 'node:fs';
 import type { FuelLimits } from '../client/fuel.ts';
-import { evenIndices, type JobItems } from '../client/measure.ts';
+import { evenIndices, type ItemPlace, type JobItems, placeOf } from '../client/measure.ts';
 import { placeStates } from '../executor/task.ts';
 import { type Estimate, estimateJob } from './estimate.ts';
 import type { Ground } from './items.ts';
@@ -14,6 +14,9 @@ export type BenchedItem = {
   readonly index: number;
   /** Why it failed; null where it gave a value. */
   readonly class: string | null;
+  /** What the engine says of that, and where the item lies in the input; null where there is none. */
+  readonly said: string | null;
+  readonly place: ItemPlace | null;
   readonly fuel: bigint;
   /** The quickest of its runs. */
   readonly ms: number;
@@ -89,11 +92,13 @@ async function benchItem(
     );
     signal.throwIfAborted();
     if (outcome.kind === 'local') return `${outcome.class}: ${outcome.reason}`;
-    const { slowestItemMs: ms, mapFuel, spent } = outcome;
+    const { slowestItemMs: ms, mapFuel, spent, said = null } = outcome;
     const failure = placeStates[outcome.states[0]!]!;
     const found = {
       index,
       class: failure === 'ok' ? null : failure,
+      said,
+      place: failure === 'ok' ? null : await placeOf(items, source, index),
       fuel: mapFuel,
       ms,
       memoryBytes: spent.memoryBytesMax,

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { ClientError } from '../client/error.ts';
 import { chooseLimits, type FuelLimits } from '../client/fuel.ts';
 import { expectedFuel, type JobItems, type Measured, measureJob } from '../client/measure.ts';
+import type { Items } from '../laws/subject.ts';
 import { type Ground, openItems } from './items.ts';
 
 export type Estimate = {
@@ -20,7 +21,15 @@ export async function estimateJob(
   inputPath: string | null,
   wished: Partial<FuelLimits>,
 ): Promise<Estimate> {
-  const items = await jobItems(ground, inputPath);
+  return estimateItems(ground, await jobItems(ground, inputPath), wished);
+}
+
+/** Runs a few items, or the only ones that shall be run, and tells what a job of all would need. */
+export async function estimateItems(
+  ground: Ground,
+  items: JobItems,
+  wished: Partial<FuelLimits> = {},
+): Promise<Estimate> {
   const measured = await measureJob(ground, items, wished);
   const limits = chooseLimits(wished, measured);
   return { items, measured, limits, fuel: expectedFuel(measured, items) };
@@ -28,15 +37,23 @@ export async function estimateJob(
 
 /** The items of a job that somebody wants to run. @throws ClientError as `anwansi run` does */
 export async function jobItems(ground: Ground, inputPath: string | null): Promise<JobItems> {
-  const { count, source } = await openItems(ground, inputPath);
-  if (count === 0) throw new ClientError({ code: 'INPUT_MISSING', program: ground.program.name });
+  const items = await openItems(ground, inputPath);
+  if (items.count === 0)
+    throw new ClientError({ code: 'INPUT_MISSING', program: ground.program.name });
+  return sizedItems(items);
+}
+
+/** Items with their sizes and places in the input. */
+export function sizedItems({ count, source }: Items): JobItems {
+  const starts: number[] = [];
   let [bytes, largest, most] = [0, 0, 0];
   for (let index = 0; index < count; index++) {
     const item = source(index);
     if (item.kind === 'generated') return { count, bytes: null, largest: null, source };
     const { size } = statSync(item.path);
+    starts.push(bytes);
     bytes += size;
     if (size > most) [largest, most] = [index, size];
   }
-  return { count, bytes, largest, source };
+  return { count, bytes, largest, source, start: (index) => starts[index]! };
 }

@@ -56,3 +56,43 @@ async function cutFile({ program, scratch, signal }: Ground, inputPath: string):
     bytes: async (index) => new Uint8Array(await readFile(fileOf(index))),
   };
 }
+
+/** Items that a small input is cut into, so that there are orders to try. */
+const smallerMax = 16;
+
+/**
+ * The lines of an input that is one item, as several smaller items: where a program cuts at line
+ * ends, its result does not depend on which of them. Null for another rule, or a single line.
+ */
+export async function smallerItems(
+  { program, scratch }: Ground,
+  items: Items,
+): Promise<Items | null> {
+  const bytes = items.count === 1 ? await items.bytes(0) : null;
+  if (bytes === null || program.manifest.cut.kind !== 'lines') return null;
+  const lines = linesOf(bytes);
+  const count = Math.min(lines.length, smallerMax);
+  if (count < 2) return null;
+  const fileOf = (index: number): string => join(scratch, `smaller-${index}`);
+  for (let index = 0; index < count; index++) {
+    const [first, end] = [index, index + 1].map((one) => Math.floor((lines.length * one) / count));
+    await writeFile(fileOf(index), Buffer.concat(lines.slice(first, end)));
+  }
+  return {
+    count,
+    source: (index) => ({ kind: 'file', path: fileOf(index) }),
+    bytes: async (index) => new Uint8Array(await readFile(fileOf(index))),
+  };
+}
+
+/** Each with its line end; what follows the last one is a line too. */
+function linesOf(bytes: Uint8Array): Uint8Array[] {
+  const lines: Uint8Array[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    const at = bytes.indexOf(10, start);
+    const end = at < 0 ? bytes.length : at + 1;
+    lines.push(bytes.subarray(start, end));
+    start = end;
+  }
+  return lines;
+}

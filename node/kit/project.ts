@@ -1,5 +1,5 @@
 /** Begin and read a program's folder: what it is called, what it is built from, its tests. */
-import { cp, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, lstat, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -9,6 +9,7 @@ import {
   programVersionMax,
 } from '../../protocol/execution/manifest.ts';
 import { itemBytesMax } from '../../protocol/params.ts';
+import { nearestWord } from '../nearest.ts';
 import { type Language, languages, type Recipe } from './build.ts';
 import { KitError } from './error.ts';
 
@@ -42,8 +43,8 @@ export type Project = {
 export async function openProject(folder: string): Promise<Project> {
   const wrong = (reason: string, cause?: unknown): KitError =>
     new KitError({ code: 'PROGRAM_PROJECT', folder, reason }, { cause });
-  const text = await readFile(join(folder, projectFile), 'utf8').catch((cause: unknown) => {
-    throw wrong(`it has no ${projectFile}`, cause);
+  const text = await readFile(join(folder, projectFile), 'utf8').catch(async (cause: unknown) => {
+    throw wrong(await whyUnread(folder), cause);
   });
   let data: unknown;
   try {
@@ -56,33 +57,43 @@ export async function openProject(folder: string): Promise<Project> {
   const source = join(folder, 'source');
   return {
     folder,
-    recipe: { ...project, sources: [source], entry: 'program.ts' },
+    recipe: { ...project, sources: [source], entry: 'program.ts', isOwn: true },
     target: join(folder, `${project.name}.wasm`),
     tests: join(folder, 'tests'),
   };
+}
+
+async function whyUnread(folder: string): Promise<string> {
+  const found = await stat(folder).catch(() => null);
+  if (found?.isDirectory() === true) return `it has no ${projectFile} that can be read`;
+  if (found !== null) return `it is a file; name the folder that it lies in`;
+  const near = await readdir(dirname(folder), { withFileTypes: true }).catch(() => []);
+  const folders = near.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const meant = nearestWord(basename(folder), folders);
+  return `it is not there${meant === null ? '' : `; did you mean ${meant}?`}`;
 }
 
 const programsFolder = fileURLToPath(new URL('../../programs/', import.meta.url));
 
 /**
  * Writes a running program with its tests into a new folder. Touches nothing that is there.
- * @throws KitError PROGRAM_EXISTS, PROGRAM_PROJECT
+ * @throws KitError PROGRAM_EXISTS, PROGRAM_NAME; what the file system says
  */
 export async function beginProject(folder: string, language: Language): Promise<Project> {
   const name = basename(folder);
-  if (!namePattern.test(name) || name.length > programNameMax) {
-    const reason = 'a name is of small letters, digits and -, begins with a letter';
-    throw new KitError({ code: 'PROGRAM_PROJECT', folder, reason });
-  }
-  if ((await stat(folder).catch(() => null)) !== null)
+  if (!namePattern.test(name) || name.length > programNameMax)
+    throw new KitError({ code: 'PROGRAM_NAME', name, like: nameLike(name) });
+  // Also a link that leads nowhere is something that somebody put there.
+  if ((await lstat(folder).catch(() => null)) !== null)
     throw new KitError({ code: 'PROGRAM_EXISTS', folder });
   const draft = `${folder}.new-${process.pid}`;
   await mkdir(dirname(folder), { recursive: true });
   try {
     await cp(join(programsFolder, `template-${language}`), draft, { recursive: true });
     const shared = join(programsFolder, `shared-${language}`, 'source');
+    // What the template brings itself stays.
     for (const file of await readdir(shared))
-      await cp(join(shared, file), join(draft, 'source', file));
+      await cp(join(shared, file), join(draft, 'source', file), { force: false });
     const manifest = { name, version: '0.1.0', language, cut: { kind: 'lines' } };
     await writeFile(join(draft, projectFile), `${JSON.stringify(manifest, null, 2)}\n`);
     await rename(draft, folder);
@@ -92,33 +103,54 @@ export async function beginProject(folder: string, language: Language): Promise<
   return openProject(folder);
 }
 
+/** A name that a program may have, of the letters of one that it may not. */
+function nameLike(name: string): string {
+  const like = name
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/\p{Mark}/gu, '')
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, programNameMax)
+    .replace(/^[^a-z]+|-+$/g, '');
+  return like === '' ? 'my-sum' : like;
+}
+
 /** One test: what goes in, and the bytes that have to come out. */
 export type Case = {
   readonly name: string;
   readonly inputPath: string | null;
   readonly parameters: string;
-  readonly expected: Uint8Array;
+  /** Null where nobody wrote them. */
+  readonly expected: Uint8Array | null;
 };
+
+/** The tests of a project, and files beside them that are of none. */
+export type Cases = { readonly cases: readonly Case[]; readonly strays: readonly string[] };
 
 /**
  * The tests of a project by name: NAME.expected, with NAME.input and NAME.json where the program
  * works on an input and takes parameters. @throws KitError PROGRAM_NO_TESTS
  */
-export async function readCases({ tests }: Project): Promise<Case[]> {
-  const files = new Set(await readdir(tests).catch(() => []));
-  const names = [...files].filter((file) => file.endsWith('.expected')).sort();
+export async function readCases({ tests }: Project): Promise<Cases> {
+  const all = await readdir(tests).catch((): string[] => []);
+  const files = new Set(all.filter((file) => !/^\.|~$/.test(file)));
+  const named = [...files].flatMap((file) => /^(.+)\.(?:expected|input)$/.exec(file)?.[1] ?? []);
+  const names = [...new Set(named)].sort();
   if (names.length === 0) throw new KitError({ code: 'PROGRAM_NO_TESTS', folder: tests });
-  const cases = names.map(async (file): Promise<Case> => {
-    const name = file.slice(0, -'.expected'.length);
-    const [input, parameters] = [`${name}.input`, `${name}.json`];
+  const fileOf = (name: string, kind: string): string | null => {
+    const file = `${name}.${kind}`;
+    return files.delete(file) ? join(tests, file) : null;
+  };
+  const cases = names.map(async (name): Promise<Case> => {
+    const [inputPath, parameters, expected] = ['input', 'json', 'expected'].map((kind) =>
+      fileOf(name, kind),
+    ) as [string | null, string | null, string | null];
     return {
       name,
-      inputPath: files.has(input) ? join(tests, input) : null,
-      parameters: files.has(parameters)
-        ? (await readFile(join(tests, parameters), 'utf8')).trim()
-        : '',
-      expected: new Uint8Array(await readFile(join(tests, file))),
+      inputPath,
+      parameters: parameters === null ? '' : (await readFile(parameters, 'utf8')).trim(),
+      expected: expected === null ? null : new Uint8Array(await readFile(expected)),
     };
   });
-  return Promise.all(cases);
+  return { cases: await Promise.all(cases), strays: [...files].sort() };
 }

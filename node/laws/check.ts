@@ -6,7 +6,7 @@ import { listRoot } from '../../protocol/merkle/list.ts';
 import { costTableVersion, rewriterVersion } from '../../protocol/params.ts';
 import { nativeSha256 } from '../crypto.ts';
 import { nameBlob } from '../storage/naming.ts';
-import { drawnTree, type LawName, lawNames, leftTree, planOf, type Statement } from './law.ts';
+import { allOfThree, drawnTree, isOfJob, leftTree, planOf, type Statement } from './law.ts';
 import type { Origin } from './origin.ts';
 import { fillPool, type Pool } from './pool.ts';
 import {
@@ -25,16 +25,8 @@ import {
 import { drawnIndices, drawStatement, seededStream } from './sampling.ts';
 import { shrink, smallerStatements } from './shrink.ts';
 import type { Items, Subject } from './subject.ts';
-import {
-  compared,
-  type Held,
-  type Made,
-  ofSubtask,
-  openWorkbench,
-  sameMade,
-  subtaskText,
-  type Workbench,
-} from './workbench.ts';
+import { type Broken, openWork, Unrunnable, unrunMax, type Work } from './work.ts';
+import { compared, type Held, type Made, ofSubtask, sameMade, subtaskText } from './workbench.ts';
 
 export type CheckOptions = {
   /** Statements to try. */
@@ -44,6 +36,8 @@ export type CheckOptions = {
   readonly bounds?: CheckBounds;
   /** Told that a law is broken, before its example is made small. */
   readonly broke?: () => void;
+  /** Whether an example is wanted of what only warns: see {@link Check.warning}. */
+  readonly warns?: boolean;
 };
 
 /** What an author waits for. */
@@ -68,41 +62,15 @@ export type Check = {
   readonly notTried: readonly string[];
   /** The whole values of the example, by hash in hexadecimal. */
   readonly values: ReadonlyMap<string, Uint8Array>;
+  /**
+   * Where nothing is refuted, a statement of which one side failed on values that no job at hand
+   * comes to; null where there is none, or none was asked for.
+   */
+  readonly warning: Example | null;
 };
 
 /** Statements under way at once. */
 const batchCount = 16;
-/** Calls that this machine could not run, after which it gives up. */
-const unrunMax = 3;
-/** Calls that take more fuel than one may, after which a check gives up. */
-const dearMax = 8;
-
-/** This machine could not run the program: nothing is said about its laws. */
-class Unrunnable extends Error {}
-
-type Broken = { readonly statement: Statement; readonly left: Made; readonly right: Made };
-
-/** What is counted while a check runs. */
-type Tally = {
-  readonly tried: Record<LawName, number>;
-  failedAlike: number;
-  dear: number;
-  /** Calls that this machine could not run. */
-  unrun: number;
-  /** Fuel was up before the statements were. */
-  cut: boolean;
-  readonly notTried: string[];
-};
-
-/** What the parts of a check share. */
-type Work = {
-  readonly subject: Subject;
-  readonly items: Items;
-  readonly bench: Workbench;
-  readonly bounds: CheckBounds;
-  readonly tally: Tally;
-  readonly enough: () => boolean;
-};
 
 /** Tests the laws. Rejects only where an item that should be there cannot be read. */
 export async function checkLaws(
@@ -128,7 +96,7 @@ export async function checkLaws(
   }
   const unfinished = tally.cut || tally.unrun >= unrunMax || tally.tried.associative === 0;
   if (broken !== null) options.broke?.();
-  const found = broken === null ? null : await smallest(work, broken);
+  const found = broken === null ? null : await smallest(work, broken, refutes(work, broken));
   if (pool.heavy > 0) tally.notTried.push(`${pool.heavy} large values, but for their order`);
   const sizes = poolGroups.map((group) => [group, pool.groups.get(group)?.length ?? 0]);
   const report: LawReport = {
@@ -138,70 +106,29 @@ export async function checkLaws(
     costTable: costTableVersion,
     parameters: nativeSha256(subject.parameters),
     input: await inputOf(subject, items, places),
+    together: items.together ?? true,
     seed,
     runs: options.runs,
     bounds,
     verdict: found !== null ? 'refuted' : unfinished ? 'untested' : 'none-found',
     tried: tally.tried,
     failedAlike: tally.failedAlike,
+    oneSided: tally.oneSided,
     dear: tally.dear,
     pool: Object.fromEntries(sizes) as LawReport['pool'],
     refusedItems: pool.refusedItems,
     fuel: bench.spent().fuel,
     example: found?.example ?? null,
   };
-  const { notTried } = tally;
+  const { notTried, doubtful } = tally;
   const blob = tally.unrun > 0 ? null : lawBlob(report);
-  return { report, blob, notTried, values: found?.values ?? new Map() };
-}
-
-function openWork(subject: Subject, items: Items, bounds: CheckBounds): Work {
-  const tally: Tally = {
-    tried: Object.fromEntries(lawNames.map((law) => [law, 0])) as Record<LawName, number>,
-    ...{ failedAlike: 0, dear: 0, unrun: 0, cut: false },
-    notTried: untried(subject, items),
-  };
-  const bench = impatient(openWorkbench(subject, items, bounds.callFuel), tally);
-  const enough = (): boolean => {
-    const { fuel, dear } = bench.spent();
-    if (fuel < bounds.fuel && dear <= dearMax) return false;
-    mark('T7');
-    return true;
-  };
-  return { subject, items, bench, bounds, tally, enough };
-}
-
-/** The workbench, as long as it can run things: a program that hangs must not hang the check. */
-function impatient(bench: Workbench, tally: Tally): Workbench {
-  const minded = <T extends { readonly kind: string }>(result: T, reason: string): T => {
-    tally.unrun += 1;
-    if (tally.unrun >= unrunMax) throw new Unrunnable(reason);
-    return result;
-  };
-  return {
-    make: async (origin) => {
-      const made = await bench.make(origin);
-      return made.kind === 'unrun' ? minded(made, made.reason) : made;
-    },
-    judge: async (statement) => {
-      const held = await bench.judge(statement);
-      return held.kind === 'unrun' ? minded(held, held.reason) : held;
-    },
-    subtask: async (indices, plan) => {
-      const outcome = await bench.subtask(indices, plan);
-      return outcome.kind === 'local' ? minded(outcome, outcome.reason) : outcome;
-    },
-    spent: bench.spent,
-  };
-}
-
-function untried({ program }: Subject, items: Items): string[] {
-  const list: string[] = [];
-  if (items.count === 0) list.push('items of a real input: none was given (--input FILE)');
-  if (!program.exports.sample) list.push('values of anw_sample: the program has none');
-  if (program.exports.generates) list.push('other parameters than these (--params JSON)');
-  list.push('other engines and machines; whether the results are right');
-  return list;
+  const isWanted = options.warns === true && found === null && doubtful !== null;
+  // Its fuel is no part of the report: who asks for no example comes to the same one.
+  const warned = isWanted
+    ? await smallest(work, doubtful, ({ kind }) => kind === 'one-sided')
+    : null;
+  const { example: warning = null, values = new Map() } = found ?? warned ?? {};
+  return { report, blob, notTried, values, warning: found === null ? warning : null };
 }
 
 async function inputOf(
@@ -218,10 +145,11 @@ async function inputOf(
 
 /** Runs the real items as subtasks: the same one twice, then other orders and brackets. */
 async function tryItems(
-  { bench, tally, enough }: Work,
+  work: Work,
   places: readonly number[],
   draw: Stream,
 ): Promise<Broken | null> {
+  const { bench, tally, enough } = work;
   if (places.length === 0 || enough()) return null;
   const left = leftTree(places.length);
   const operands = places.map((index): Origin => ({ kind: 'item', index }));
@@ -247,19 +175,44 @@ async function tryItems(
     const statement: Statement = { law: 'order', operands, left, right: trees[at + 2]! };
     // A subtask does not say why a combine failed: one way may only have been dearer.
     const held = await bench.judge(statement);
+    const broken = { statement, left: first!, right: other };
     if (held.kind === 'dear') tally.dear += 1;
-    else return { statement, left: first!, right: other };
+    else if (first!.kind === other.kind || held.kind === 'broken') return broken;
+    else if (held.kind === 'one-sided' && counts(work, broken)) return broken;
   }
-  return null;
+  return judged(work, allOfThree(operands.slice(0, 3)));
 }
 
 const bothRan = (a: Made, b: Made): boolean => a.kind !== 'unrun' && b.kind !== 'unrun';
 
+/**
+ * Whether a statement of which one side failed refutes: only where a job at hand may come to both
+ * sides. Other values may lie outside of what its combine promises.
+ */
+function counts({ items, tally }: Work, broken: Broken): boolean {
+  mark('T14');
+  if ((items.together ?? true) && isOfJob(broken.statement)) return true;
+  tally.oneSided += 1;
+  tally.doubtful ??= broken;
+  return false;
+}
+
+/** What a smaller example must be, so that it refutes as much as the one that was found. */
+function refutes(
+  { items }: Work,
+  { left, right }: Broken,
+): (held: Held, statement: Statement) => boolean {
+  const oneSided = left.kind !== right.kind && (items.together ?? true);
+  return ({ kind }, statement) =>
+    kind === 'broken' || (oneSided && kind === 'one-sided' && isOfJob(statement));
+}
+
 async function tryStatements(
-  { bench, tally, enough }: Work,
+  work: Work,
   { groups }: Pool,
   { runs, seed }: CheckOptions,
 ): Promise<Broken | null> {
+  const { tally, enough } = work;
   const pool = [...groups.values()];
   if (pool.length === 0) return null;
   const draw = seededStream(seed, 'runs');
@@ -272,18 +225,29 @@ async function tryStatements(
     const batch = Array.from({ length: Math.min(batchCount, runs - run) }, (_, at) =>
       drawStatement(run + at, pool, draw),
     );
-    const held = await Promise.all(batch.map(bench.judge));
-    for (const [at, one] of held.entries()) {
-      const statement = batch[at]!;
-      if (one.kind === 'unrun' || one.kind === 'no-value') continue;
-      if (one.kind === 'dear') {
-        tally.dear += 1;
-        continue;
-      }
-      tally.tried[statement.law] += 1;
-      if (one.kind === 'failed-alike') tally.failedAlike += 1;
-      if (one.kind === 'broken') return { statement, left: one.left, right: one.right };
+    const broken = await judged(work, batch);
+    if (broken !== null) return broken;
+  }
+  return null;
+}
+
+/** Judges some statements at once, counts them, and gives the first that is broken. */
+async function judged(work: Work, batch: readonly Statement[]): Promise<Broken | null> {
+  const { bench, tally } = work;
+  const held = await Promise.all(batch.map(bench.judge));
+  for (const [at, one] of held.entries()) {
+    const statement = batch[at]!;
+    if (one.kind === 'unrun' || one.kind === 'no-value') continue;
+    if (one.kind === 'dear') {
+      tally.dear += 1;
+      continue;
     }
+    const isBroken = one.kind === 'broken' || one.kind === 'one-sided';
+    const broken = isBroken ? { statement, left: one.left, right: one.right } : null;
+    if (one.kind === 'one-sided' && !counts(work, broken!)) continue;
+    tally.tried[statement.law] += 1;
+    if (one.kind === 'failed-alike') tally.failedAlike += 1;
+    if (broken !== null) return broken;
   }
   return null;
 }
@@ -294,30 +258,36 @@ type Smallest = {
 };
 
 /** The smallest broken statement that can be come to from one, and what it comes to. */
-async function smallest(work: Work, { statement, left, right }: Broken): Promise<Smallest> {
+async function smallest(
+  work: Work,
+  { statement, left, right }: Broken,
+  isEnough: (held: Held, statement: Statement) => boolean,
+): Promise<Smallest> {
   const { subject, items, bench, bounds, enough } = work;
+  // Nothing that a smaller one would run may come between a seat and its verdict.
+  if (bounds.shrunk === 0) return exampleOf(work, { statement, left, right });
   const { cut } = subject.program.manifest;
   const bytes = new Map<number, Uint8Array | null>();
   for (const operand of statement.operands.flatMap(itemsIn))
     if (!bytes.has(operand)) bytes.set(operand, await items.bytes(operand));
   // A smaller one that hangs is not taken, and after some the rest is left as it is.
-  const judged = (one: Statement): Promise<Held> =>
+  const calmly = (one: Statement): Promise<Held> =>
     bench.judge(one).catch((error: unknown) => {
       if (!(error instanceof Unrunnable)) throw error;
       return { kind: 'unrun', reason: error.message };
     });
-  const again = await judged(statement);
-  if (again.kind !== 'broken') return exampleOf(work, { statement, left, right });
+  const again = await calmly(statement);
+  if (!isEnough(again, statement)) return exampleOf(work, { statement, left, right });
   const shrunk = await shrink(
     statement,
     (one) => smallerStatements(one, cut, (index) => bytes.get(index) ?? null),
-    async (one) => (await judged(one)).kind === 'broken',
+    async (one) => isEnough(await calmly(one), one),
     { triedCountMax: bounds.shrunk, enough },
   );
-  const sides = await judged(shrunk);
+  const sides = await calmly(shrunk);
   return exampleOf(
     work,
-    sides.kind === 'broken'
+    sides.kind === 'broken' || sides.kind === 'one-sided'
       ? { statement: shrunk, left: sides.left, right: sides.right }
       : { statement, left, right },
   );
@@ -329,7 +299,7 @@ async function exampleOf(
 ): Promise<Smallest> {
   const values = new Map<string, Uint8Array>();
   const side = (made: Made): Side => {
-    if (made.kind === 'failed') return made;
+    if (made.kind === 'failed') return { kind: 'failed', class: made.class };
     if (made.kind === 'unrun') {
       tally.unrun += 1;
       return { kind: 'failed', class: 'combine failed' };

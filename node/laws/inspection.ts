@@ -1,13 +1,16 @@
 /** Look at each program that a seat meets: a check beside its lanes, a verdict that is kept. */
 import { rm } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { mark } from '../../protocol/assert.ts';
 import { hex } from '../../protocol/brand.ts';
 import { recent } from '../../protocol/crypto/recent.ts';
 import { type Cid, formatCid } from '../../protocol/merkle/cid.ts';
 import type { Duty } from '../../protocol/replica/effect.ts';
-import { nativeSha256 } from '../crypto.ts';
 import type { Store } from '../ports.ts';
-import { keptWords, type LawWord } from './kept.ts';
+import { type Case, openCases } from './cases.ts';
+import { jobKey, keptWords, type LawJob, type LawWord, programKey } from './kept.ts';
+import { grantMax, grantOf, rationed } from './ration.ts';
+import { type LawReport, refutesProgram } from './report.ts';
 import { checkAtSeat, type SeatCheckParts } from './seat-check.ts';
 import { verdictText } from './words.ts';
 
@@ -15,13 +18,15 @@ import { verdictText } from './words.ts';
 export type Meeting = {
   /** Fires once the program is refuted here; its reason is of no use to anybody. */
   readonly lawless: AbortSignal;
+  /** The lane has used so much more fuel: a check may use a part of it. */
+  readonly spent: (fuel: bigint) => void;
   /** The lane has ended: the check may have the machine. */
   readonly leave: () => void;
 };
 
 export type Inspections = {
-  /** What is known of a program here; null where nothing is. */
-  readonly word: (program: Uint8Array) => LawWord | null;
+  /** What is known of a job's program here; null where nothing is. */
+  readonly word: (job: LawJob) => LawWord | null;
   /** A lane begins. Nothing of a check runs before it ends, or a while has passed. */
   readonly meet: (duty: Duty) => Meeting;
   /** Breaks off what runs; resolves when nothing does. */
@@ -42,79 +47,106 @@ export type InspectionParts = SeatCheckParts & {
   readonly tell: (event: LawEvent) => void;
   /** Milliseconds for which a lane has the machine to itself; {@link besideMs} unless given. */
   readonly besideMs?: number;
+  /** How checks keep away from each other; by the clock of the machine unless given. */
+  readonly pace?: Pace;
+};
+
+/** Milliseconds since any time, and waiting for some: rejects when `signal` fires. */
+export type Pace = {
+  readonly now: () => number;
+  readonly wait: (ms: number, signal: AbortSignal) => Promise<unknown>;
 };
 
 /** Milliseconds after which a check begins beside a lane that goes on. */
 export const besideMs = 1_000;
-/** Programs that wait to be looked at: more are looked at when they are met again. */
-const waitingCountMax = 64;
-/** Checks that came to nothing here, after which a program is let be until the next start. */
-const fruitlessMax = 3;
-/** One program that is met for the first time. */
-type Case = { readonly duty: Duty; readonly meetings: Set<AbortController>; due: boolean };
+/** Of the time of one core, checks take one part of so many, however many programs are met. */
+export const timeParts = 8;
+/** What came to no verdict is tried again with a grant so many times as large, and no smaller. */
+const moreTimes = 4n;
+/** Programs that came to no verdict and are remembered until the next start. */
+const fruitlessCountMax = 4_096;
+
+const clockPace: Pace = {
+  now: () => performance.now(),
+  wait: (ms, signal) => pause(ms, undefined, { ref: false, signal }),
+};
 
 /** Opens what is known; the store is read once. */
 export async function openInspections(parts: InspectionParts): Promise<Inspections> {
+  const { pace = clockPace } = parts;
   const words = await keptWords(parts.store, parts.blobs);
   await rm(parts.scratch, { recursive: true, force: true });
-  const fruitless = recent<number>(1_024);
+  /** Grants with which programs came to no verdict. */
+  const fruitless = recent<bigint>(fruitlessCountMax);
   const stop = new AbortController();
   const { signal } = stop;
 
-  const isKnown = ({ signed }: Duty): boolean => {
-    const { program, parameters } = signed.job;
-    const word = words.get(program);
-    return word !== null && !words.isOpen(word, nativeSha256(parameters));
-  };
   const tell = (
     program: Uint8Array,
     verdict: LawEvent['verdict'],
     report: string | null,
     text: string,
   ): void => parts.tell({ kind: 'law', program: formatCid(program as Cid), verdict, report, text });
-  const inspect = async ({ duty, meetings }: Case): Promise<void> => {
-    if (isKnown(duty)) return;
-    const { program, parameters } = duty.signed.job;
-    const name = hex(program);
+  const isWorth = ({ name, duty, laneFuel }: Case): boolean => {
+    const word = words.get(duty.signed.job);
+    if (word !== null && word.verdict !== 'untested') return false;
+    const before = fruitless.get(name) ?? word?.grant ?? 0n;
+    return before < grantMax && grantOf(laneFuel) >= moreTimes * before;
+  };
+  const inspect = async (one: Case): Promise<void> => {
+    const { duty, name } = one;
+    const { job } = duty.signed;
+    const grant = grantOf(one.laneFuel);
+    const ration = rationed(parts.executor, grant, pace.now);
     try {
-      const check = await checkAtSeat(duty, parts, signal);
+      const check = await checkAtSeat(duty, parts, ration, signal);
       if (signal.aborted) return;
+      fruitless.set(name, ration.isUp() ? grant : grantMax);
       // Two runs that differ blame this machine as much as the program.
       if (check === null || check.blob === null || check.report.example?.law === 'replay')
         throw new Error(check?.notTried.at(-1) ?? 'it is not admitted');
-      const word = await words.keep(program, nativeSha256(parameters), check.report, check.blob);
-      if (word.verdict === 'refuted') {
-        mark('T10');
-        for (const meeting of meetings) meeting.abort();
-      }
-      tell(program, word.verdict, formatCid(word.report as Cid), verdictText(check.report));
+      fruitless.set(name, grant);
+      const word = await words.keep(job, check.report, check.blob, grant);
+      if (word.verdict === 'refuted') refuse(one, check.report);
+      const text = verdictText(check.report) + scopeText(check.report);
+      tell(job.program, word.verdict, formatCid(word.report as Cid), text);
     } catch (reason) {
       if (signal.aborted) return;
-      fruitless.set(name, (fruitless.get(name) ?? 0) + 1);
-      tell(program, 'not-checked', null, reason instanceof Error ? reason.message : String(reason));
+      if (fruitless.get(name) === undefined) fruitless.set(name, grantMax);
+      const text = reason instanceof Error ? reason.message : String(reason);
+      tell(job.program, 'not-checked', null, text);
     }
+    mark('T17');
+    const restMs = (timeParts - 1) * (await ration.busyMs());
+    await pace.wait(restMs, signal).catch(() => undefined);
   };
-  const cases = oneAtATime(inspect, signal);
+  const cases = openCases({ inspect, isWorth, signal });
   return {
     word: words.get,
     meet: (duty) => {
-      const { program } = duty.signed.job;
+      const { job } = duty.signed;
       const lawless = new AbortController();
-      const left = { lawless: lawless.signal, leave: () => undefined };
-      if (words.get(program)?.verdict === 'refuted') lawless.abort();
-      if (isKnown(duty) || (fruitless.get(hex(program)) ?? 0) >= fruitlessMax) return left;
-      const one = cases.of(hex(program), duty);
-      if (one === null) return left;
+      const word = words.get(job);
+      if (word?.verdict === 'refuted') lawless.abort();
+      const isKnown = word !== null && word.verdict !== 'untested';
+      const one = isKnown ? null : cases.of(hex(programKey(job)), duty);
+      if (one === null) return { lawless: lawless.signal, spent: () => {}, leave: () => {} };
       mark('T8');
-      one.meetings.add(lawless);
+      const meeting = { job, lawless };
+      one.meetings.add(meeting);
       const timer = setTimeout(() => cases.begin(one), parts.besideMs ?? besideMs);
       timer.unref();
-      const leave = (): void => {
-        clearTimeout(timer);
-        one.meetings.delete(lawless);
-        cases.begin(one);
+      return {
+        lawless: lawless.signal,
+        spent: (fuel) => {
+          one.laneFuel += fuel;
+        },
+        leave: () => {
+          clearTimeout(timer);
+          one.meetings.delete(meeting);
+          cases.begin(one);
+        },
       };
-      return { lawless: lawless.signal, leave };
     },
     stop: async () => {
       stop.abort();
@@ -124,40 +156,17 @@ export async function openInspections(parts: InspectionParts): Promise<Inspectio
   };
 }
 
-/** Works on cases one after another, once they are due. */
-function oneAtATime(work: (one: Case) => Promise<void>, signal: AbortSignal) {
-  const cases = new Map<string, Case>();
-  let running: Promise<void> | null = null;
-  const workAll = async (): Promise<void> => {
-    for (;;) {
-      const next = [...cases].find(([, one]) => one.due);
-      if (next === undefined || signal.aborted) return;
-      const [name, one] = next;
-      await work(one).finally(() => cases.delete(name));
-    }
-  };
-  const begin = (one: Case): void => {
-    if (signal.aborted) return;
-    one.due = true;
-    running ??= workAll().finally(() => {
-      running = null;
-      // Also one that fell due while the last one ended.
-      for (const other of cases.values()) if (other.due) begin(other);
-    });
-  };
-  return {
-    /** The case of a name, a new one if there is none; null when too many wait. */
-    of: (name: string, duty: Duty): Case | null => {
-      const known = cases.get(name);
-      if (known !== undefined) return known;
-      if (signal.aborted || cases.size >= waitingCountMax) return null;
-      const one: Case = { duty, meetings: new Set(), due: false };
-      cases.set(name, one);
-      return one;
-    },
-    begin,
-    ended: async (): Promise<void> => {
-      await running;
-    },
-  };
+/** Breaks off the lanes for which a refutation holds. */
+function refuse({ duty, meetings }: Case, report: LawReport): void {
+  mark('T10');
+  const own = hex(jobKey(duty.signed.job));
+  for (const { job, lawless } of meetings)
+    if (refutesProgram(report) || hex(jobKey(job)) === own) lawless.abort();
+}
+
+function scopeText(report: LawReport): string {
+  const isNarrow = report.verdict === 'refuted' && !refutesProgram(report);
+  return isNarrow
+    ? '; it fails in some orders only, on items of this job: no other is refused'
+    : '';
 }

@@ -1,6 +1,6 @@
 /** State the laws of combine as pairs of trees that have to come to the same bytes. */
 import type { Stream } from '../../protocol/crypto/stream.ts';
-import type { Origin } from './origin.ts';
+import { jobItems, type Origin } from './origin.ts';
 
 export const lawNames = [
   'commutative',
@@ -42,10 +42,30 @@ export function keeps(a: Origin, side: 'left' | 'right'): Statement {
   return { law: 'identity', operands: [a, { kind: 'empty' }], left, right: 0 };
 }
 
+/** All that can be said of how up to three values are combined. */
+export function allOfThree(operands: readonly Origin[]): Statement[] {
+  const pairs = operands.flatMap((a, at) => operands.slice(at + 1).map((b) => commutes(a, b)));
+  const [a, b, c] = operands;
+  if (a === undefined || b === undefined || c === undefined) return pairs;
+  const orders = [
+    ...[[a, b, c] as const, [a, c, b] as const, [b, a, c] as const],
+    ...[[b, c, a] as const, [c, a, b] as const, [c, b, a] as const],
+  ];
+  return [...pairs, ...orders.map((order) => associates(...order))];
+}
+
 /** The same values in two orders and brackets. */
 export function agrees(law: LawName, operands: readonly Origin[], draw: Stream): Statement {
   const { length } = operands;
   return { law, operands, left: leftTree(length), right: drawnTree(length, draw) };
+}
+
+/** Whether a statement is of items of the job alone, and has none of them twice: a fold of it. */
+export function isOfJob({ operands }: Pick<Statement, 'operands'>): boolean {
+  const items = operands.map(jobItems);
+  if (items.includes(null)) return false;
+  const all = items.flatMap((some) => some ?? []);
+  return new Set(all).size === all.length;
 }
 
 /** Combines from left to right. */

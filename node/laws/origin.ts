@@ -41,6 +41,19 @@ export function originKey(origin: Origin): string {
   }
 }
 
+/** The items of the job that a value is folded of; null where anything else is in it. */
+export function jobItems(origin: Origin): readonly number[] | null {
+  if (origin.kind === 'item') return [origin.index];
+  if (origin.kind !== 'fold') return null;
+  const items: number[] = [];
+  for (const part of origin.parts) {
+    const some = jobItems(part);
+    if (some === null) return null;
+    items.push(...some);
+  }
+  return items;
+}
+
 /**
  * Origins that are simpler than one, the simplest first. Each step makes it smaller, so that
  * whoever goes on from the first that will do comes to an end.

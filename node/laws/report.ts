@@ -3,6 +3,7 @@ import { mark } from '../../protocol/assert.ts';
 import { type Codec, codec, tryDecode } from '../../protocol/codec/codec.ts';
 import {
   bigUint,
+  bool,
   bytesUpTo,
   fixedBytes,
   list,
@@ -23,8 +24,8 @@ import { lawNames, type Tree } from './law.ts';
 import { doublingMax, type Origin } from './origin.ts';
 import { failedClasses } from './workbench.ts';
 
-/** Version of the form below; another one is another report. */
-export const lawReportVersion = 1;
+/** Version of the form below, and of the rules by which a check draws and judges. */
+export const lawReportVersion = 2;
 
 /** Letters of a seed. */
 export const seedLengthMax = 128;
@@ -119,14 +120,20 @@ const reportShape = struct({
     list: struct({ places: placesShape, root: fixedBytes(digestBytes) }),
     generated: struct({ places: placesShape }),
   }),
+  /** Whether these items are combined with each other in orders that differ from seat to seat. */
+  together: bool,
   seed: text(seedLengthMax),
   runs: uint(runCountMax),
   bounds: boundsShape,
   verdict: oneOf(verdicts),
   /** What was asked of each law. */
   tried: counts(lawNames),
-  /** Statements of which both sides failed, and of which a side took more fuel than a call may. */
+  /**
+   * Statements of which both sides failed; of which one did, and that refute nothing; and of which
+   * a side took more fuel than a call may.
+   */
   failedAlike: count,
+  oneSided: count,
   dear: count,
   /** Values by origin, and origins that gave none. */
   pool: counts(poolGroups),
@@ -176,6 +183,10 @@ export function readLawReport(bytes: Uint8Array): LawReport | null {
     mark('T5');
     return null;
   }
+  if (example !== null && isOneSided(example) && !(report.together && isOfOneJob(example))) {
+    mark('T13');
+    return null;
+  }
   mark('T6');
   return report;
 }
@@ -196,6 +207,27 @@ function isExample({ law, operands, left, right, leftValue, rightValue }: Exampl
       rightValue.kind === 'value' &&
       Buffer.compare(leftValue.hash, rightValue.hash) !== 0);
   return whole && other && differ && operands.every(({ origin }) => isOrigin(origin));
+}
+
+/** Whether one side of an example failed where the other gave bytes. */
+function isOneSided({ law, leftValue, rightValue }: Example): boolean {
+  return law !== 'replay' && leftValue.kind !== rightValue.kind;
+}
+
+/**
+ * Whether a report refutes its program, under its parameters, for whatever input. Where a side
+ * failed, it only tells that seats come to no agreement on the very items that were taken.
+ */
+export function refutesProgram({ verdict, example }: LawReport): boolean {
+  return verdict === 'refuted' && example !== null && !isOneSided(example);
+}
+
+/** Whether the operands are folded of items of the job, each of them once. */
+function isOfOneJob({ operands }: Example): boolean {
+  const nodes = operands.flatMap(({ origin }) => origin);
+  const items = nodes.flatMap((node) => (node.kind === 'item' ? [node.index] : []));
+  const others = nodes.some(({ kind }) => kind !== 'item' && kind !== 'fold');
+  return !others && new Set(items).size === items.length;
 }
 
 /** Whether the steps come down to one value. */

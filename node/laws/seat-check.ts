@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { mark } from '../../protocol/assert.ts';
+import type { Stream } from '../../protocol/crypto/stream.ts';
 import { admitProgram } from '../../protocol/execution/admit.ts';
 import { itemCount } from '../../protocol/job/job.ts';
 import { laneSubtasks, subtaskItems } from '../../protocol/job/split.ts';
@@ -13,7 +14,9 @@ import type { Executor } from '../ports.ts';
 import type { Blobs } from '../storage/blobs.ts';
 import { unhurried } from '../unhurried.ts';
 import { type Check, checkLaws, quickBounds, quickRunCount } from './check.ts';
-import type { Items, Subject } from './subject.ts';
+import { grantedBounds, type Ration } from './ration.ts';
+import { seededStream } from './sampling.ts';
+import { type Items, noItems, type Subject } from './subject.ts';
 
 /** What a check at a seat takes of its node. */
 export type SeatCheckParts = {
@@ -27,21 +30,29 @@ export type SeatCheckParts = {
 
 /** Milliseconds that one check may take: longer, and nothing is said. */
 const checkMsMax = 60_000;
+/** Milliseconds that it waits for blobs: after a lane they are here, and others wait for their look. */
+const fetchMsMax = 5_000;
 /** All checks of one machine share a turn, however many seats it has. */
 const turn = 'laws';
 
-/** Checks the program of a duty on items of its lane; null where it is not even admitted. */
+/**
+ * Checks the program of a duty on items of its lane; null where it is not even admitted.
+ * @param ration - Executor and fuel that the check has.
+ */
 export async function checkAtSeat(
   duty: Duty,
   parts: SeatCheckParts,
+  ration: Ration,
   stop: AbortSignal,
 ): Promise<Check | null> {
-  const { blobs, executor, scratch } = parts;
+  const { blobs, scratch } = parts;
   const { program: cid, parameters } = duty.signed.job;
-  const signal = AbortSignal.any([stop, AbortSignal.timeout(checkMsMax)]);
+  // What a check leaves under way when it gives up goes with it.
+  const ended = new AbortController();
+  const signal = AbortSignal.any([stop, ended.signal, AbortSignal.timeout(checkMsMax)]);
+  const patience = AbortSignal.timeout(Math.min(fetchMsMax, duty.patienceMs));
   const pinned: Uint8Array[] = [];
   const bring = async (name: Uint8Array, bytesMax: number): Promise<string> => {
-    const patience = AbortSignal.timeout(duty.patienceMs);
     await parts.fetch(duty, name, bytesMax, AbortSignal.any([signal, patience]));
     blobs.pin(name);
     pinned.push(name);
@@ -58,40 +69,57 @@ export async function checkAtSeat(
     if (admission.kind === 'rejected') return null;
     await mkdir(scratch, { recursive: true });
     const program = { bytes, exports: admission.exports, manifest: admission.manifest };
-    const items = await laneItems(duty, blobs, bring);
-    const subject: Subject = {
-      ...{ program, programPath, parameters, scratch, executor, signal },
-      // One call at a time: what waits of a lane comes between any two.
-      ...{ turn, callCountMax: 1 },
-    };
     mark('T9');
     // Nobody but this seat knows it before the report is there: no author can prepare for it.
     const seed = randomBytes(16).toString('hex');
-    return await checkLaws(subject, items, { runs: quickRunCount, seed, bounds: quickBounds });
+    const { generates } = program.exports;
+    // A job whose input is of another kind than its program's has no items that could be run.
+    const fits = generates === (duty.signed.job.input.kind === 'generated');
+    const draw = seededStream(seed, 'items');
+    const items = fits ? await laneItems(duty, blobs, bring, draw) : noItems;
+    const subject: Subject = {
+      ...{ program, programPath, parameters, scratch, executor: ration.executor, signal },
+      // One call at a time: what waits of a lane comes between any two.
+      ...{ turn, callCountMax: 1 },
+    };
+    const options = { runs: quickRunCount, seed, bounds: grantedBounds(ration.grant) };
+    return await checkLaws(subject, items, options);
   } finally {
+    ended.abort();
     for (const name of pinned) blobs.release(name);
   }
 }
 
-/** The first, a middle and the last item of a lane, as far as they can be had. */
+/** A few of `count` places by chance, rising: after R. W. Floyd, each choice as likely. */
+function someOf(count: number, draw: Stream): number[] {
+  const chosen = new Set<number>();
+  for (let last = Math.max(count - quickBounds.items, 0); last < count; last++) {
+    const place = draw.below(last + 1);
+    chosen.add(chosen.has(place) ? last : place);
+  }
+  return [...chosen].sort((a, b) => a - b);
+}
+
+/** Some items of a lane, as far as they can be had; of one subtask, if it has more than one. */
 async function laneItems(
   { signed, lanes, lane }: Duty,
   blobs: Blobs,
   bring: (cid: Uint8Array, bytesMax: number) => Promise<string>,
+  draw: Stream,
 ): Promise<Items> {
   const { job } = signed;
   const items = itemCount(job);
   const subtasks = laneSubtasks(job.subtasks, lanes, lane);
-  const stretch = (place: number) => subtaskItems(items, job.subtasks, subtasks[place]!);
-  const middle = stretch(subtasks.length >> 1);
-  const wanted = new Set([
-    stretch(0).first,
-    (middle.first + middle.end) >> 1,
-    stretch(subtasks.length - 1).end - 1,
-  ]);
-  const places = [...wanted].sort((a, b) => a - b);
+  const firstOf = (subtask: number): number => subtaskItems(items, job.subtasks, subtask).first;
+  const { first, end } = subtaskItems(items, job.subtasks, subtasks[draw.below(subtasks.length)]!);
+  // Only within a subtask do seats combine single items, each in an order of its own.
+  const together = end - first > 1;
+  const places = together
+    ? someOf(end - first, draw).map((at) => first + at)
+    : someOf(subtasks.length, draw).map((at) => firstOf(subtasks[at]!));
   if (job.input.kind === 'generated')
     return {
+      together,
       count: items,
       source: (index) => ({ kind: 'generated', index }),
       bytes: async () => null,
@@ -108,6 +136,7 @@ async function laneItems(
     if (path !== null) paths.set(place, path);
   }
   return {
+    together,
     count: items,
     source: (index) => ({ kind: 'file', path: paths.get(index)! }),
     bytes: async (index) => new Uint8Array(await readFile(paths.get(index)!)),

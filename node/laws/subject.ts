@@ -31,6 +31,8 @@ export type Items = {
   readonly bytes: (index: number) => Promise<Uint8Array | null>;
   /** Which of them are taken, in rising order; drawn by the seed unless given. */
   readonly places?: readonly number[];
+  /** Whether a seat may combine just these in an order of its own: true unless given. */
+  readonly together?: boolean;
 };
 
 export const noItems: Items = {

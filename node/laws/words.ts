@@ -36,28 +36,38 @@ export async function renderValues(
   return (side) => (side.kind === 'value' ? (shown.get(hex(side.hash)) ?? null) : null);
 }
 
-/** The report in lines, the verdict last. */
+/**
+ * The report in lines, the verdict last.
+ * @param fails - Whether the program failed on the items themselves: then little is said by it.
+ */
 export function reportLines(
-  { report, blob, notTried }: Check,
+  { report, blob, notTried, warning }: Check,
   shown: Shown,
   again: string,
+  fails = false,
 ): string[] {
-  const { tried, pool, refusedItems, failedAlike, dear, example, seed, runs } = report;
+  const { tried, pool, refusedItems, failedAlike, oneSided, dear, example, seed, runs } = report;
+  const nothing = combinesNothing(report);
+  const mark = (law: LawName): string => {
+    if (example?.law === law) return 'FAIL';
+    return nothing && combinedLaws.includes(law) ? 'none' : 'ok  ';
+  };
   const lines = lawNames
     .filter((law) => tried[law] > 0)
-    .map(
-      (law) =>
-        `${example?.law === law ? 'FAIL' : 'ok  '}  ${law}: ` +
-        `${lawTexts[law].says} (${tried[law]} tried)`,
-    );
+    .map((law) => `${mark(law)}  ${law}: ${lawTexts[law].says} (${tried[law]} tried)`);
   const counts = Object.entries(pool).map(
     ([group, count]) => `${count} ${groupWords[group as keyof typeof pool]}`,
   );
   lines.push(`on    ${counts.join(', ')}; ${refusedItems} items or folds gave no value`);
-  if (failedAlike > 0) lines.push(`      ${failedAlike} combines failed on both sides alike`);
+  if (failedAlike > 0)
+    lines.push(`      ${failedAlike} of the statements say nothing: combine failed on both sides`);
+  if (oneSided > 0)
+    lines.push(`WARN  ${oneSided} of the statements say little: combine failed on one side only`);
   if (dear > 0) lines.push(`not   ${dear} statements: a side takes more fuel than is granted here`);
   for (const what of notTried) lines.push(`not   ${what}`);
   if (example !== null) lines.push('', ...exampleLines(example, shown), '');
+  if (warning !== null)
+    lines.push('', ...exampleLines(warning, shown).slice(0, -1), warningRemedy, '');
   if (blob !== null) lines.push(`report ${formatCid(blob.cid)}`);
   const seeded = `seed ${seed}, ${runs} runs`;
   switch (report.verdict) {
@@ -68,12 +78,21 @@ export function reportLines(
     case 'untested':
       return [...lines, `CANNOT TELL: the laws could not be tested (LAWS_UNTESTED), ${seeded}`];
     case 'none-found':
+      if (fails || nothing) return [...lines, `no law is refuted, ${seeded}`];
       return [
         ...lines,
         `A fault in more than ${missedShare(tried.associative)} of such triples would have shown, but once in 1000.`,
-        `no counterexample found, ${seeded}`,
+        `no counterexample found${oneSided > 0 ? ' but what WARN says' : ''}, ${seeded}`,
       ];
   }
+}
+
+/** The laws of which a statement says nothing where combine fails on both of its sides. */
+const combinedLaws: readonly LawName[] = ['commutative', 'associative', 'canonical'];
+
+/** Whether no two values could be combined: then no law was tested, whatever was tried. */
+export function combinesNothing({ failedAlike, tried }: LawReport): boolean {
+  return failedAlike > 0 && failedAlike >= combinedLaws.reduce((sum, law) => sum + tried[law], 0);
 }
 
 const groupWords = {
@@ -101,8 +120,24 @@ export function exampleLines(example: Example, shown: Shown = nothingShown): str
     ...lines,
     `  ${formula(treeOf(left))}\n      ${sideText(leftValue, shown)}`,
     `  ${formula(treeOf(right))}\n      ${sideText(rightValue, shown)}`,
-    lawTexts[law].remedy,
+    remedyOf(example),
   ];
+}
+
+/** What an author is told of values that no item at hand came to, the remedy last. */
+const warningRemedy =
+  'No fold of the items that were given comes to this, so that nothing is refuted. A job that does ' +
+  'come to it has no result: its seats fold in orders of their own, some fail and others do not. ' +
+  'If such values can occur, let anw_map refuse the items, or let combine wrap or widen.';
+
+/** What to do about a law that is broken; another thing where combine failed than where it erred. */
+export function remedyOf({ law, leftValue, rightValue }: Example): string {
+  const failed = [leftValue, rightValue].find(({ kind }) => kind === 'failed');
+  if (law === 'replay' || failed?.kind !== 'failed') return lawTexts[law].remedy;
+  return (
+    `Combine fails on one way and not on the other (${failed.class}): look at what it does with ` +
+    'these values; it has to give a value for any two.'
+  );
 }
 
 /** A value as bytes, with what the program shows of it, or else as the number that it may be. */
@@ -147,7 +182,11 @@ export function describeOrigin(nodes: readonly OriginNode[]): string {
 }
 
 /** The report as a document. */
-export function reportDocument({ report, blob, notTried }: Check, shown: Shown, again: string) {
+export function reportDocument(
+  { report, blob, notTried, warning }: Check,
+  shown: Shown,
+  again: string,
+) {
   const { example } = report;
   return {
     verdict: report.verdict,
@@ -156,12 +195,17 @@ export function reportDocument({ report, blob, notTried }: Check, shown: Shown, 
     runs: report.runs,
     tried: report.tried,
     failed_alike: report.failedAlike,
+    one_sided: report.oneSided,
     dear: report.dear,
     pool: report.pool,
     refused_items: report.refusedItems,
     fuel: String(report.fuel),
     not_tried: notTried,
     counterexample: example === null ? null : { ...exampleDocument(example, shown), again },
+    warning:
+      warning === null
+        ? null
+        : { ...exampleDocument(warning, shown), remedy: warningRemedy, again },
   };
 }
 
@@ -174,7 +218,7 @@ export function exampleDocument(example: Example, shown: Shown = nothingShown) {
     law,
     code: lawCode(law),
     says: lawTexts[law].says,
-    remedy: lawTexts[law].remedy,
+    remedy: remedyOf(example),
     operands: operands.map(({ origin, value }, place) => ({
       name: letter(place),
       origin: describeOrigin(origin),

@@ -12,7 +12,8 @@ import type { Items, Subject } from './subject.ts';
 /** What a value came to: bytes, a failure that all machines see alike, or nothing here. */
 export type Made =
   | { readonly kind: 'value'; readonly value: Uint8Array }
-  | { readonly kind: 'failed'; readonly class: FailedClass }
+  /** What the engine here says of it is for people, and in no report. */
+  | { readonly kind: 'failed'; readonly class: FailedClass; readonly said?: string }
   | { readonly kind: 'unrun'; readonly reason: string };
 
 /** Why there is no value. New words are added at the end: reports are kept. */
@@ -29,7 +30,8 @@ export type FailedClass = (typeof failedClasses)[number];
 /** Whether a statement held, was broken, or could not be looked at. */
 export type Held =
   | { readonly kind: 'held' | 'failed-alike' }
-  | { readonly kind: 'broken'; readonly left: Made; readonly right: Made }
+  /** Both sides gave bytes, and they differ; or only one side failed. */
+  | { readonly kind: 'broken' | 'one-sided'; readonly left: Made; readonly right: Made }
   /** An operand has none. */
   | { readonly kind: 'no-value' }
   /** A side took more fuel than a call here may: a job may grant more. */
@@ -54,12 +56,15 @@ const keptCountMax = 8_192;
 const keptBytesMax = 65_536;
 
 /**
- * What a failing call counts of its limit, as a divisor: nobody learns how much it used. One that
- * used all of it counts whole.
+ * What a failing call counts of its limit, as a divisor: engines need not agree in how much it used.
+ * One that used all of it counts whole. Whoever has to hold to a limit of his own counts beside.
  */
-const failedShare = 16n;
+const failedShare = 256n;
 
-const failed = (failedClass: FailedClass): Made => ({ kind: 'failed', class: failedClass });
+const failed = (failedClass: FailedClass, said?: string): Made => ({
+  ...{ kind: 'failed', class: failedClass },
+  ...(said === undefined ? {} : { said }),
+});
 const unrun = (reason: string): Made => ({ kind: 'unrun', reason });
 
 /** Opens a workbench on items; `callFuel` limits each call, a fold being one. */
@@ -160,7 +165,9 @@ export function compared(one: Made, other: Made): Held {
   if (isDear(one) || isDear(other)) return { kind: 'dear' };
   // A combine that fails is one outcome of a job, whatever its class.
   if (one.kind === 'failed' && other.kind === 'failed') return { kind: 'failed-alike' };
-  return sameMade(one, other) ? { kind: 'held' } : { kind: 'broken', left: one, right: other };
+  if (sameMade(one, other)) return { kind: 'held' };
+  const isOneSided = one.kind === 'failed' || other.kind === 'failed';
+  return { kind: isOneSided ? 'one-sided' : 'broken', left: one, right: other };
 }
 
 const isDear = (made: Made): boolean => made.kind === 'failed' && made.class === 'out-of-fuel';
@@ -171,6 +178,7 @@ function meteredCalls(subject: Subject, callFuel: bigint) {
   const admit = places(callCountMax);
   const turned = turn === undefined ? {} : { turn };
   const sum = { fuel: 0n, dear: 0 };
+  const foldFuel = { combine: callFuel, fold: callFuel };
   const counted = (outcome: CallOutcome): CallOutcome => {
     if (outcome.kind === 'ok') sum.fuel += outcome.fuel;
     if (outcome.kind === 'failed') fail(outcome.class);
@@ -203,7 +211,7 @@ function meteredCalls(subject: Subject, callFuel: bigint) {
         return outcome;
       }),
     fold: (values: readonly Uint8Array[]): Promise<CallOutcome> =>
-      admit(async () => counted(await executor.fold(programPath, values, callFuel, signal, turn))),
+      admit(async () => counted(await executor.fold(programPath, values, foldFuel, signal, turn))),
     sample: (seed: Uint8Array): Promise<CallOutcome> =>
       admit(async () => counted(await executor.sample(programPath, seed, signal, callFuel))),
   };
@@ -239,8 +247,8 @@ export function ofSubtask(outcome: SubtaskOutcome): Made {
   if (outcome.kind === 'local') return unrun(`${outcome.class}: ${outcome.reason}`);
   if (outcome.value !== null) return { kind: 'value', value: outcome.value };
   const state = outcome.states.find((one) => one > 1);
-  if (state === undefined) return failed('combine failed');
-  return failed(placeStates[state as FailedState]);
+  if (state === undefined) return failed('combine failed', outcome.said);
+  return failed(placeStates[state as FailedState], outcome.said);
 }
 
 function ofCall(outcome: CallOutcome): Made {

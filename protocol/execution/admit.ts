@@ -12,6 +12,7 @@ import {
   requiredExports,
   reservedPrefix,
 } from './abi.ts';
+import { shownName } from './imports.ts';
 import { type Manifest, manifestOf } from './manifest.ts';
 import { type ModuleExport, type ModuleOutline, moduleMagic, readModule } from './module.ts';
 import { ProgramError, type ProgramRejectionCode } from './rejection.ts';
@@ -56,31 +57,33 @@ export function admitProgram(bytes: Uint8Array, validation: ProgramValidation): 
   }
 }
 
+/**
+ * Whether so many bytes can be a program; for hosts that look at a file's size before they read it.
+ * @throws {@link ProgramError} `PROGRAM_TOO_LARGE`
+ * @see spec/protocol/execution.md X1
+ */
+export function limitBytes(byteCount: number): void {
+  if (byteCount <= programBytesMax) return;
+  mark('X1');
+  const reason = `${byteCount} bytes; a program has at most ${programBytesMax}`;
+  refuse('PROGRAM_TOO_LARGE', programBytesMax, reason);
+}
+
 function refuse(code: ProgramRejectionCode, offset: number, reason: string): never {
   throw new ProgramError(code, offset, reason);
 }
 
 function examine(bytes: Uint8Array, { validate }: ProgramValidation) {
-  if (bytes.length > programBytesMax) {
-    mark('X1');
-    const reason = `${bytes.length} bytes; a program has at most ${programBytesMax}`;
-    refuse('PROGRAM_TOO_LARGE', programBytesMax, reason);
-  }
+  limitBytes(bytes.length);
   if (compareBytes(bytes.subarray(0, moduleMagic.length), moduleMagic) !== 0 || !validate(bytes)) {
     mark('X2');
     const reason = 'not a WebAssembly module that the engine accepts; compile the program again';
     refuse('PROGRAM_NOT_WASM', 0, reason);
   }
   const outline = readModule(bytes);
-  if (outline.importOffset !== null) {
+  if (outline.imports !== null) {
     mark('X6');
-    const reason = 'a program imports nothing: no clock, no chance, no log; remove its imports';
-    refuse('PROGRAM_IMPORTS', outline.importOffset, reason);
-  }
-  if (outline.startOffset !== null) {
-    mark('X7');
-    const reason = 'a program has no start function; initialize inside the calls';
-    refuse('PROGRAM_START', outline.startOffset, reason);
+    refuse('PROGRAM_IMPORTS', outline.imports.offset, outline.imports.reason);
   }
   const pages = memoryPages(outline, bytes.length);
   const exports = programExports(outline, bytes.length);
@@ -117,7 +120,7 @@ function programExports(outline: ModuleOutline, end: number): ProgramExports {
     checkName(entry);
     if (names.has(entry.name)) {
       mark('X3');
-      refuse('PROGRAM_MALFORMED', entry.offset, `two exports are called ${entry.name}`);
+      refuse('PROGRAM_MALFORMED', entry.offset, `two exports are called ${shownName(entry.name)}`);
     }
     names.add(entry.name);
     const type = requiredExports.get(entry.name) ?? optionalExports.get(entry.name);
@@ -142,12 +145,16 @@ function programExports(outline: ModuleOutline, end: number): ProgramExports {
 function checkName({ name, offset }: ModuleExport): void {
   if (name.startsWith('anw_abi_') && name !== abiMarker) {
     mark('X12');
-    refuse('PROGRAM_ABI', offset, `${name}: only ${abiMarker} is known here; update the node`);
+    refuse(
+      'PROGRAM_ABI',
+      offset,
+      `${shownName(name)}: only ${abiMarker} is known here; update the node`,
+    );
   }
   const known = requiredExports.has(name) || optionalExports.has(name);
   if ((name.startsWith(abiPrefix) && !known) || name.startsWith(reservedPrefix)) {
     mark('X11');
-    const reason = `the export ${name} means nothing in ${abiMarker}; rename or remove it`;
+    const reason = `the export ${shownName(name)} means nothing in ${abiMarker}; rename or remove it`;
     refuse('PROGRAM_UNKNOWN_EXPORT', offset, reason);
   }
 }

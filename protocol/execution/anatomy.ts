@@ -1,6 +1,7 @@
 /** Read a whole module for the rewriter: what its sections define, and where its code lies. */
 import { mark } from '../assert.ts';
 import { reservedPrefix } from './abi.ts';
+import { firstImport, shownName } from './imports.ts';
 import { engineLimits, type InstrumentLimits } from './limits.ts';
 import {
   exportKinds,
@@ -123,9 +124,10 @@ function emptyDraft(
 
 function refuseImports(section: Reader, offset: number): void {
   const { at } = section;
-  if (section.u32() > 0) {
+  const reason = firstImport(section);
+  if (reason !== null) {
     mark('X36');
-    throw new ProgramError('PROGRAM_IMPORTS', offset, 'a program imports nothing');
+    throw new ProgramError('PROGRAM_IMPORTS', offset, reason);
   }
   section.at = at;
 }
@@ -311,7 +313,7 @@ function readExport(draft: Draft, reader: Reader): void {
   const name = reader.name();
   if (name.startsWith(reservedPrefix)) {
     mark('X38');
-    const reason = `the export ${name} has a name of the node; rename it`;
+    const reason = `the export ${shownName(name)} has a name of the node; rename it`;
     throw new ProgramError('PROGRAM_UNKNOWN_EXPORT', offset, reason);
   }
   const kind = reader.byte();

@@ -11,6 +11,17 @@ export type Step =
   | { readonly ok: true; readonly value: Uint8Array; readonly fuel: bigint }
   | { readonly ok: false; readonly class: StepFailureClass };
 
+/** What a program gives that did not fail. */
+type Value = Extract<Step, { readonly ok: true }>;
+
+/** Units of fuel that each combine of a fold may use, and all of them together. */
+export type FoldFuel = { readonly combine: bigint; readonly fold: bigint };
+
+/** What a fold came to. `limit` is that of the combine that failed: where it ran out, the one. */
+export type Folded<T extends Step> =
+  | Value
+  | (Exclude<T, { readonly ok: true }> & { readonly limit: bigint });
+
 /** What may have become of a place, by number: not run, done, or why it failed. */
 export const placeStates = [
   'skipped',
@@ -78,33 +89,42 @@ export function combineValues<T extends Step>(
   combine: (a: Uint8Array, b: Uint8Array) => T,
   a: Uint8Array,
   b: Uint8Array,
-): Step | T {
+): Value | T {
   if (a.length > 0 && b.length > 0) return combine(a, b);
   mark('X28');
   return { ok: true, value: a.length > 0 ? a : b, fuel: 0n };
 }
 
 /**
- * Folds values from left to right on one limit: each combine may use what those before it left.
- * Its fuel is what all of them used, so that a fold can be broken off and taken up again: with its
- * value in front of the rest, and with what is left.
- * @see spec/protocol/execution.md X70
+ * Folds values from left to right: each combine may use what any combine may, and no more than
+ * those before it left of the fold. Its fuel is what all of them used, so that a fold can be broken
+ * off and taken up again: with its value in front of the rest, and with what is left.
+ * @see spec/protocol/execution.md X70, X98
  */
 export function foldValues<T extends Step>(
   values: readonly Uint8Array[],
-  limit: bigint,
+  fuel: FoldFuel,
   combine: (a: Uint8Array, b: Uint8Array, limit: bigint) => T,
-): Step | T {
+): Folded<T> {
   let folded = new Uint8Array(0);
-  let fuel = 0n;
+  let used = 0n;
   for (const value of values) {
-    mark('X70');
-    const step: Step | T = combineValues((a, b) => combine(a, b, limit - fuel), folded, value);
-    if (!step.ok) return step;
+    const limit = combineLimit({ ...fuel, fold: fuel.fold - used });
+    const step: Value | T = combineValues((a, b) => combine(a, b, limit), folded, value);
+    if (!step.ok) return { ...(step as Exclude<T, { readonly ok: true }>), limit };
     folded = step.value as typeof folded;
-    fuel += step.fuel;
+    used += step.fuel;
   }
-  return { ok: true, value: folded, fuel };
+  return { ok: true, value: folded, fuel: used };
+}
+
+/**
+ * Units that a combine may use which comes next in a fold.
+ * @param fuel - What is left of the fold, and what any combine may use.
+ */
+export function combineLimit({ combine, fold }: FoldFuel): bigint {
+  mark(combine < fold ? 'X98' : 'X70');
+  return combine < fold ? combine : fold;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Read the outline of a WebAssembly module: its sections and types, not its instructions. */
 import { mark } from '../assert.ts';
 import type { FunctionType } from './abi.ts';
+import { firstImport } from './imports.ts';
 import { Reader } from './reader.ts';
 import { ProgramError } from './rejection.ts';
 
@@ -31,7 +32,7 @@ export type ModuleExport = {
   readonly offset: number;
 };
 
-/** What admission looks at. Imports are counted only: a program has none. */
+/** What admission looks at. */
 export type ModuleOutline = {
   readonly types: readonly FunctionType[];
   /** Index of the type of each function that is defined in the module. */
@@ -41,9 +42,8 @@ export type ModuleOutline = {
   readonly customs: readonly CustomSection[];
   /** Fuel of what every instance makes anew: memory, tables, globals, exports, segments. */
   readonly setupFuel: number;
-  /** Where the import section lies when it is not empty, and where the start section lies. */
-  readonly importOffset: number | null;
-  readonly startOffset: number | null;
+  /** Where the import section lies, and what it imports first; null when it imports nothing. */
+  readonly imports: { readonly offset: number; readonly reason: string } | null;
 };
 
 type Draft = { -readonly [K in keyof ModuleOutline]: ModuleOutline[K] };
@@ -97,8 +97,7 @@ export function readModule(bytes: Uint8Array): ModuleOutline {
     exports: [],
     customs: [],
     setupFuel: 0,
-    importOffset: null,
-    startOffset: null,
+    imports: null,
   };
   const customs: CustomSection[] = [];
   let place = 0;
@@ -124,9 +123,11 @@ function readSection(draft: Draft, id: number, section: Reader, offset: number):
     case 1:
       draft.types = section.list(readFunctionType);
       break;
-    case 2:
-      if (section.u32() > 0) draft.importOffset = offset;
+    case 2: {
+      const reason = firstImport(section);
+      if (reason !== null) draft.imports = { offset, reason };
       return;
+    }
     case 3:
       draft.functions = section.list((reader) => reader.u32());
       if (draft.functions.length > functionCountMax)
@@ -143,8 +144,8 @@ function readSection(draft: Draft, id: number, section: Reader, offset: number):
       draft.exports = section.list(readExport);
       break;
     case 8:
-      draft.startOffset = offset;
-      return;
+      section.u32();
+      break;
     case 10:
       section.list(readBody);
       break;

@@ -129,7 +129,7 @@ function listControl(): void {
   list('i>', 1, [0x24], { form: form.globalIndex });
   list('>r', 1, [0xd0], { form: form.referenceType });
   list('r>i', 1, [0xd1]);
-  list('>r', 1, [0xd2], { form: form.functionIndex });
+  list('>r', 8, [0xd2], { form: form.functionIndex });
 }
 
 function listMemory(): void {

@@ -9,7 +9,6 @@ export type ProgramRejectionCode =
   | 'PROGRAM_UNSUPPORTED'
   | 'PROGRAM_LIMIT'
   | 'PROGRAM_IMPORTS'
-  | 'PROGRAM_START'
   | 'PROGRAM_MEMORY'
   | 'PROGRAM_ABI'
   | 'PROGRAM_MISSING_EXPORT'

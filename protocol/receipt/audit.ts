@@ -5,6 +5,7 @@ import { sameBytes } from '../brand.ts';
 import type { Digest } from '../crypto/hash.ts';
 import { portableSuite } from '../crypto/signature.ts';
 import type { CryptoSuite } from '../crypto/suite.ts';
+import type { FoldFuel } from '../execution/evaluate.ts';
 import type { Job } from '../job/job.ts';
 import { laneSubtasks } from '../job/split.ts';
 import type { JobPlan, JobRecord } from '../ledger/record.ts';
@@ -58,8 +59,8 @@ export type FoldWork = {
   readonly parameters: Uint8Array;
   /** Values of the lanes, in lane order. */
   readonly values: readonly Uint8Array[];
-  /** Units that the whole fold, and the rendering, may use. */
-  readonly fuel: { readonly fold: bigint; readonly render: bigint };
+  /** Units that each combine, all of them together, and the rendering may use. */
+  readonly fuel: FoldFuel & { readonly render: bigint };
 };
 
 /** Why a job has no result: the lowest failing subtask tells, or the fold of a lane. */
@@ -91,7 +92,13 @@ export type Audit = {
 export type FoldOutcome =
   | { readonly kind: 'rendered'; readonly result: Uint8Array }
   /** The program failed: the same for every auditor. */
-  | { readonly kind: 'unrenderable'; readonly step: 'fold' | 'render'; readonly class: string }
+  | {
+      readonly kind: 'unrenderable';
+      readonly step: 'fold' | 'render';
+      readonly class: string;
+      /** Units that the combine, or the rendering, that failed could use. */
+      readonly limit: bigint;
+    }
   /** This machine could not run it, or was not asked to. */
   | { readonly kind: 'not-run'; readonly because: string };
 
@@ -256,7 +263,7 @@ function concludeLanes(
   tell('policy', checkPolicy(assurance, trust.policy));
   const failure = failureOf(job, lanes);
   const values = lanes.flatMap(({ value }) => (value === null ? [] : [value]));
-  const fuel = { fold: job.fuelFold, render: job.fuelRender };
+  const fuel = { combine: job.fuelCombine, fold: job.fuelFold, render: job.fuelRender };
   const { parameters } = job;
   const work = failure === null ? { program: receipt.program, parameters, values, fuel } : null;
   const reexecution = reexecute === undefined ? null : reexecutionPlan(job, lanes, reexecute);

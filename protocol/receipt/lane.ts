@@ -228,6 +228,6 @@ function laneFacts(
   const drawings = waves.length === 1 ? 'one wave' : `${waves.length} waves`;
   return (
     `seats ${groups.join(', ')}; ${drawings}; accepted at height ${closed}; ${leafCount} leaves; ` +
-    `fuel ${mapFuel}`
+    `${mapFuel} units of fuel`
   );
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Instrumented } from '../../protocol/execution/instrument.ts';
+import { depthLimit } from '../../protocol/execution/outcome.ts';
 import { moduleOf } from '../support/modules.ts';
 import { plainCases } from './cases.ts';
 import { differences } from './differences.ts';
@@ -37,6 +38,12 @@ describe('observations', () => {
       expect(less!.outcome).toBe('out-of-fuel');
       expect(BigInt(less!.fuel)).toBeLessThan(0n);
     }
+  });
+
+  test('a start function runs before the call', () => {
+    const starts = plainCases().filter(({ name }) => name.startsWith('a start function'));
+    const ends = new Set(starts.map((one) => observe(one).runs[0]!.outcome));
+    expect([...ends].sort()).toEqual(['ok', 'out-of-fuel', 'too-deep', 'trap']);
   });
 
   test.each([
@@ -141,7 +148,7 @@ describe('the suite', () => {
 
 describe('mutants', () => {
   test('of all kinds are answered, and run alike on both compilers', () => {
-    const figures = fuzz(1_500, 1729, seeds());
+    const figures = fuzz(1_500, 1729, seeds(), { depth: depthLimit / 2 });
     expect(figures.mutants).toBe(1_500);
     for (const kind of ['invalidRefused', 'invalidTaken', 'validTaken'] as const)
       expect(figures[kind], kind).toBeGreaterThan(10);
@@ -158,6 +165,6 @@ describe('mutants', () => {
       return { kind: 'rejected', ...detail };
     };
     for (const rewrite of [thrown, broken, outside])
-      expect(() => fuzz(400, 1, seeds(), rewrite)).toThrow(/^mutant \d+ of seed 1: AGFzb/);
+      expect(() => fuzz(400, 1, seeds(), { rewrite })).toThrow(/^mutant \d+ of seed 1: AGFzb/);
   });
 });

@@ -1,4 +1,6 @@
 /** Write a module that drives another one: the same call, without JavaScript, on any engine. */
+
+import { startExport } from '../../protocol/execution/abi.ts';
 import { header, section, unsigned } from '../fixtures/programs/assemble.ts';
 import type { EngineCase } from './cases.ts';
 
@@ -25,9 +27,10 @@ function constant(type: 'i32' | 'i64', value: bigint): number[] {
 
 /**
  * A module that imports the rewritten one as `p` and exports `set` (fuel and depth left), `run`
- * (the case's call, its result as 64 bits), `fuel`, `depth`, `pages` and `digest` (of the memory).
+ * (the start function, then the case's call, its result as 64 bits), `fuel`, `depth`, `pages` and `digest` (of the memory).
  */
 export function driverOf(one: EngineCase): Uint8Array {
+  const starts = startsOf(one.module);
   const allocates = one.bytes.some(({ length }) => length > 0);
   const parameters = [
     ...one.bytes.flatMap(() => [0x7f, 0x7f]),
@@ -37,26 +40,28 @@ export function driverOf(one: EngineCase): Uint8Array {
   const of = (given: readonly number[], taken: readonly number[]): number[] => [
     ...[0x60, ...vector(given.map((type) => [type])), ...vector(taken.map((type) => [type]))],
   ];
-  // 0 the call, 1 the allocation, 2 set, 3 a number of 64 bits, 4 one of 32.
+  // 0 the call, 1 the allocation, 2 set, 3 a number of 64 bits, 4 one of 32, 5 the start.
   const signatures = [
     of(parameters, results),
     of([0x7f], [0x7f]),
     of([0x7e, 0x7f], []),
     of([], [0x7e]),
     of([], [0x7f]),
+    of([], []),
   ];
   const imports = [
     ...[[...text('p'), ...text(one.call), 0, 0]],
+    ...(starts ? [[...text('p'), ...text(startExport), 0, 5]] : []),
     ...(allocates ? [[...text('p'), ...text('anw_alloc'), 0, 1]] : []),
     [...text('p'), ...text('memory'), 2, 0, 0],
     [...text('p'), ...text('__anw_fuel'), 3, 0x7e, 1],
     [...text('p'), ...text('__anw_depth'), 3, 0x7f, 1],
   ];
-  const first = allocates ? 2 : 1;
+  const first = 1 + (starts ? 1 : 0) + (allocates ? 1 : 0);
   const names = ['set', 'run', 'fuel', 'depth', 'pages', 'digest'];
   const bodies = [
     [0, 0x20, 0, 0x24, 0, 0x20, 1, 0x24, 1, 0x0b],
-    runBody(one),
+    runBody(one, starts),
     [0, 0x23, 0, 0x0b],
     [0, 0x23, 1, 0x0b],
     [0, 0x3f, 0, 0x0b],
@@ -75,12 +80,29 @@ export function driverOf(one: EngineCase): Uint8Array {
   ]);
 }
 
-/** Allocates and copies each argument in turn, then calls; locals hold the pointers. */
-function runBody({ bytes, numbers, result }: EngineCase): number[] {
+/** Whether a module has a start function. */
+function startsOf(module: Uint8Array): boolean {
+  let at: number = header.length;
+  while (at < module.length) {
+    if (module[at] === 8) return true;
+    let [size, place] = [0, 1];
+    do {
+      at += 1;
+      size += (module[at]! & 127) * place;
+      place *= 128;
+    } while (module[at]! > 127);
+    at += 1 + size;
+  }
+  return false;
+}
+
+/** Starts, allocates and copies each argument in turn, then calls; locals hold the pointers. */
+function runBody({ bytes, numbers, result }: EngineCase, starts: boolean): number[] {
+  const allocate = starts ? 2 : 1;
   const copies = bytes.flatMap(({ length }, at) => {
     if (length === 0) return [];
     const size = constant('i32', BigInt(length));
-    return [...size, 0x10, 1, 0x22, at, 0x41, 0, ...size, 0xfc, 8, ...unsigned(at), 0];
+    return [...size, 0x10, allocate, 0x22, at, 0x41, 0, ...size, 0xfc, 8, ...unsigned(at), 0];
   });
   const given = bytes.flatMap(({ length }, at) => [0x20, at, ...constant('i32', BigInt(length))]);
   const widen = {
@@ -88,7 +110,17 @@ function runBody({ bytes, numbers, result }: EngineCase): number[] {
   }[result];
   const locals = bytes.length === 0 ? [0] : [1, ...unsigned(bytes.length), 0x7f];
   const values = numbers.flatMap(([type, value]) => constant(type, value));
-  return [...locals, ...copies, ...given, ...values, 0x10, 0, ...widen, 0x0b];
+  return [
+    ...locals,
+    ...(starts ? [0x10, 1] : []),
+    ...copies,
+    ...given,
+    ...values,
+    0x10,
+    0,
+    ...widen,
+    0x0b,
+  ];
 }
 
 /** `h = rotl((h ^ word) * prime, 29)` over the words of the memory. */

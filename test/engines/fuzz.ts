@@ -34,12 +34,18 @@ export function seeds(): readonly Uint8Array[] {
   return [...exampleModules(), ...unlike.values()];
 }
 
+export type FuzzOptions = {
+  readonly rewrite?: typeof instrument;
+  /** Depth units of a call; less where the stack of this process is not that of a sandbox. */
+  readonly depth?: number;
+};
+
 /** Runs mutants until `count` are done; says how the first fault came about by throwing it. */
 export function fuzz(
   count: number,
   seed: number,
   modules: readonly Uint8Array[],
-  rewrite: typeof instrument = instrument,
+  options: FuzzOptions = {},
 ): FuzzFigures {
   const pick = numbers(seed);
   const figures: FuzzFigures = {
@@ -49,7 +55,7 @@ export function fuzz(
   for (; figures.mutants < count; figures.mutants++) {
     const mutant = mutate(modules[pick(modules.length)]!, pick);
     try {
-      judge(mutant, pick, figures, rewrite);
+      judge(mutant, pick, figures, options);
     } catch (error) {
       const bytes = Buffer.from(mutant).toString('base64');
       throw new Error(`mutant ${figures.mutants} of seed ${seed}: ${bytes}`, { cause: error });
@@ -62,7 +68,7 @@ function judge(
   mutant: Uint8Array,
   pick: Pick,
   figures: FuzzFigures,
-  rewrite: typeof instrument,
+  { rewrite = instrument, depth = depthLimit }: FuzzOptions,
 ): void {
   const valid = validateModule(mutant);
   const free = pick(2) === 0;
@@ -82,7 +88,7 @@ function judge(
   if (free) return;
   const plain = rewrite(mutant, { limits: { unrolledBytes: 0 } });
   if (plain.kind === 'rejected') throw new Error('refused without unrolled loops only');
-  compareCompilers([plain.bytes, made.bytes], figures);
+  compareCompilers([plain.bytes, made.bytes], figures, depth);
 }
 
 const tiers = ['--liftoff-only', '--no-liftoff'] as const;
@@ -91,13 +97,13 @@ const tiers = ['--liftoff-only', '--no-liftoff'] as const;
  * Calls the exported functions on both compilers, the baseline one without unrolled loops, which
  * nobody may see. The bytes always differ a little, or both would share one code.
  */
-function compareCompilers(bytes: readonly Uint8Array[], figures: FuzzFigures): void {
+function compareCompilers(bytes: readonly Uint8Array[], figures: FuzzFigures, depth: number): void {
   const [baseline, optimized] = tiers.map((tier, at) => {
     setFlagsFromString('--liftoff');
     setFlagsFromString('--no-liftoff-only');
     setFlagsFromString(tier);
     const marked = Uint8Array.from([...bytes[at]!, 0, 2, 1, 0x61 + at]);
-    return callAll(new engine.Module(marked) as object);
+    return callAll(new engine.Module(marked) as object, depth);
   });
   setFlagsFromString('--liftoff');
   setFlagsFromString('--no-liftoff-only');
@@ -109,7 +115,7 @@ function compareCompilers(bytes: readonly Uint8Array[], figures: FuzzFigures): v
   }
 }
 
-function callAll(module: object): string[] {
+function callAll(module: object, depth: number): string[] {
   const lines: string[] = [];
   const names = engine.Module.exports(module as never).map(({ name }) => name);
   for (const name of names.slice(0, callsMax)) {
@@ -120,19 +126,20 @@ function callAll(module: object): string[] {
       return [`${error instanceof engine.RuntimeError ? 'trap' : String(error)} of the instance`];
     }
     const call = exports[name] as unknown;
-    if (typeof call === 'function') lines.push(`${callOne(exports, call as Call)} ${name}`);
+    if (typeof call === 'function') lines.push(`${callOne(exports, call as Call, depth)} ${name}`);
   }
   return lines;
 }
 
 type Call = ((...values: unknown[]) => unknown) & { readonly length: number };
 
-function callOne(exports: Exports, call: Call): string {
+function callOne(exports: Exports, call: Call, units: number): string {
   const counters = exports as unknown as Record<string, { value: bigint | number }>;
   counters.__anw_fuel!.value = fuelOfCall;
-  counters.__anw_depth!.value = depthLimit;
+  counters.__anw_depth!.value = units;
   let [result, returned] = ['', true];
   try {
+    (exports.__anw_start as (() => void) | undefined)?.();
     // An i64 takes no number: then each parameter is tried as one.
     result = String(call(...new Array<number>(call.length).fill(3)));
   } catch (error) {

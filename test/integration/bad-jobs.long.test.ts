@@ -10,7 +10,11 @@ test('a program that never returns', async () => {
   const place = newPlace();
   try {
     writeFileSync(join(place.directory, 'endless.wasm'), programs.endless);
-    const ended = await anwansi(['run', './endless.wasm', '--json'], { place });
+    const refused = await anwansi(['run', './endless.wasm', '--json'], { place });
+    expect(refused.exitCode, refused.err).toBe(8);
+    expect(documentOf(refused).errors).toMatchObject([{ code: 'ITEM_FAILED' }]);
+    expect(readdirSync(place.directory)).toEqual(['endless.wasm']);
+    const ended = await anwansi(['run', './endless.wasm', '--unchecked', '--json'], { place });
     expect(ended.exitCode, ended.err).toBe(8);
     const { data, errors } = documentOf(ended);
     expect(data).toMatchObject({ job: expect.any(String), state: 'failed', result: null });

@@ -49,11 +49,13 @@ function here(words: string[]) {
 
 type Row = readonly [what: string, words: string[], code: string, exitCode: number, says: string];
 
+/** A job that is submitted although it fails where it is tried. */
+const unasked = (name: string, ...more: string[]) => [`./${name}.wasm`, ...more, '--unchecked'];
 const primes = ['primes', '--params', '{"from":0,"to":1000000}'];
 
 const rows: readonly Row[] = [
   ['no WebAssembly', ['./not-wasm.wasm'], 'PROGRAM_REJECTED', 8, 'PROGRAM_NOT_WASM'],
-  ['a cut program', ['./truncated.wasm'], 'PROGRAM_REJECTED', 8, 'PROGRAM_NOT_WASM'],
+  ['a cut program', ['./truncated.wasm'], 'PROGRAM_REJECTED', 8, 'PROGRAM_MALFORMED'],
   ['no bytes at all', ['./empty.wasm'], 'PROGRAM_REJECTED', 8, 'PROGRAM_NOT_WASM'],
   ['64 MiB', ['./huge.wasm'], 'PROGRAM_REJECTED', 8, 'PROGRAM_TOO_LARGE'],
   ['a missing export', ['./no-map.wasm'], 'PROGRAM_REJECTED', 8, 'PROGRAM_MISSING_EXPORT'],
@@ -62,20 +64,35 @@ const rows: readonly Row[] = [
   ['no such program', ['nothing'], 'PROGRAM_NOT_FOUND', 3, 'there is no program nothing'],
   ['no such file', ['./nothing.wasm'], 'PROGRAM_NOT_FOUND', 3, './nothing.wasm'],
   ['a directory', ['.'], 'PROGRAM_NOT_FOUND', 3, 'there is no program'],
-  ['a trap', ['./trap.wasm'], 'JOB_ITEM_FAILED', 8, 'trap in item 0 of subtask 0'],
-  ['garbage', ['./garbage.wasm'], 'JOB_ITEM_FAILED', 8, 'bad-value in item 0'],
-  ['a value of 1 GB', ['./gigabyte-value.wasm'], 'JOB_ITEM_FAILED', 8, 'bad-value in item 0'],
-  ['a trap in combine', ['./trap-combine.wasm'], 'JOB_ITEM_FAILED', 8, 'combine-failed'],
-  ['a trap in render', ['./trap-render.wasm'], 'RESULT_UNRENDERABLE', 8, 'cannot fold or render'],
+  ['a trap', ['./trap.wasm'], 'ITEM_FAILED', 8, 'trap (anw_map trapped: unreachable in anw_map)'],
+  ['garbage', ['./garbage.wasm'], 'ITEM_FAILED', 8, 'item 0 failed here: bad-value'],
+  ['a value of 1 GB', ['./gigabyte-value.wasm'], 'ITEM_FAILED', 8, 'a result of 1000000000 bytes'],
+  ['a trap in combine', ['./trap-combine.wasm'], 'COMBINE_FAILED', 8, 'value of item 1'],
+  ['a trap in render', ['./trap-render.wasm'], 'RENDER_FAILED', 8, 'anw_render trapped'],
+  ['an endless item', ['./endless.wasm', '--fuel', '64M'], 'ITEM_FAILED', 8, 'used up 64M units'],
+  [
+    'an endless combine',
+    ['./endless-combine.wasm', '--fuel-combine', '64M'],
+    'COMBINE_FAILED',
+    8,
+    'used up 64M units of fuel here, all that the job would give a combine',
+  ],
+  ['too deep', ['./deep-recursion.wasm'], 'ITEM_FAILED', 8, 'too-deep'],
+  ['parameters', ['mean', '--params', '{}', '--input', 'text'], 'ITEM_FAILED', 8, 'bytes 0 to 12'],
+  ['a trap', unasked('trap'), 'JOB_ITEM_FAILED', 8, 'trap in item 0 of subtask 0'],
+  ['garbage', unasked('garbage'), 'JOB_ITEM_FAILED', 8, 'bad-value in item 0'],
+  ['a value of 1 GB', unasked('gigabyte-value'), 'JOB_ITEM_FAILED', 8, 'bad-value in item 0'],
+  ['a trap in combine', unasked('trap-combine'), 'COMBINE_FAILED', 8, 'combine-failed'],
+  ['a trap in render', unasked('trap-render'), 'RESULT_UNRENDERABLE', 8, 'cannot fold or render'],
   [
     'an endless item',
-    ['./endless.wasm', '--fuel', '64M'],
+    unasked('endless', '--fuel', '64M'),
     'JOB_ITEM_FAILED',
     8,
     'out-of-fuel in item 0 of subtask 0: it used up its limit of 64M units',
   ],
   ['an endless count', ['./endless-count.wasm'], 'COUNT_FAILED', 8, 'used up its fuel'],
-  ['endless recursion', ['./deep-recursion.wasm'], 'JOB_ITEM_FAILED', 8, 'too-deep in item 0'],
+  ['endless recursion', unasked('deep-recursion'), 'JOB_ITEM_FAILED', 8, 'too-deep in item 0'],
   ['no fuel', [...primes, '--fuel', '0'], 'FUEL_OUT_OF_RANGE', 2, '--fuel asks for 0 units'],
   ['too much fuel', [...primes, '--fuel', '69G'], 'FUEL_OUT_OF_RANGE', 2, '1 to 68.7G'],
   ['fuel in words', [...primes, '--fuel', '1e6'], 'USAGE', 2, '--fuel 1e6'],
@@ -117,9 +134,12 @@ const rows: readonly Row[] = [
 ];
 const outcomes: ReturnType<typeof here>[] = [];
 
+const ended = (what: string, code: string) =>
+  outcomes[rows.findIndex((row) => row[0] === what && row[2] === code)]!;
+
 describe('a bad job is refused or fails by name', () => {
   test.each(rows.map(([what, , code, exitCode, says], at) => ({ what, code, exitCode, says, at })))(
-    '$what: $code, exit $exitCode',
+    '$what ($at): $code, exit $exitCode',
     async ({ code, exitCode, says, at }) => {
       const ended = await outcomes[at]!;
       const [error] = ended.document.errors as { code: string; message: string; hint: string }[];
@@ -138,8 +158,7 @@ describe('a bad job is refused or fails by name', () => {
 test(
   'a failed job has a receipt, which verifies as failed',
   async () => {
-    const at = rows.findIndex(([what]) => what === 'a trap');
-    const { document } = await outcomes[at]!;
+    const { document } = await ended('a trap', 'JOB_ITEM_FAILED');
     expect(document.data).toMatchObject({ state: 'failed', result: null });
     const { exitCode, out } = await here(['verify', document.data.receipt.file, '--trust', 'dev']);
     expect({ exitCode, last: out.trimEnd().split('\n').at(-1) }).toEqual({
@@ -155,9 +174,10 @@ test(
   'a job without end has a receipt that says so, and an unrenderable one too',
   async () => {
     const [endless, unrenderable] = await Promise.all(
-      ['an endless item', 'a trap in render'].map(
-        (name) => outcomes[rows.findIndex(([what]) => what === name)]!,
-      ),
+      [
+        ['an endless item', 'JOB_ITEM_FAILED'] as const,
+        ['a trap in render', 'RESULT_UNRENDERABLE'] as const,
+      ].map(([what, code]) => ended(what, code)),
     );
     const failure = { class: 'out-of-fuel', subtask: 0, item: 0 };
     expect(endless!.document.data).toMatchObject({ state: 'failed', result: null, failure });
@@ -166,6 +186,36 @@ test(
     const { exitCode, out } = await here(['verify', receipt, '--trust', 'dev']);
     expect(exitCode).toBe(0);
     expect(out).toContain('unrenderable: trap in the render');
+  },
+  patienceMs,
+);
+
+test(
+  'what fails where it is tried is never submitted: no job, no receipt, nothing paid',
+  async () => {
+    await Promise.all(outcomes);
+    const refused = rows.flatMap(([, words, code], at) =>
+      /^(ITEM|COMBINE|RENDER)_/.test(code) && !words.includes('--unchecked') ? [at] : [],
+    );
+    expect(refused.length).toBeGreaterThan(6);
+    const named = new Set<string>();
+    for (const at of refused) {
+      const { document } = await outcomes[at]!;
+      const { failure } = document.data;
+      expect(document.data).toMatchObject({ job: null, state: 'refused', result: null });
+      expect(failure).toMatchObject({ class: expect.any(String), said: expect.any(String) });
+      named.add(failure.what);
+      expect(document.errors[0].hint).toMatch(/^Nothing was submitted, and nothing is paid\.$/m);
+      expect(document.errors[0].hint).toContain('--unchecked');
+    }
+    expect([...named].sort()).toEqual(['combine', 'item', 'render']);
+    // Only jobs that were submitted have a receipt, and they all have one.
+    const submitted = rows.filter(([, words]) => words.includes('--unchecked')).length;
+    const found = readdirSync(place.directory).filter((name) => name.endsWith('.receipt'));
+    expect(found.filter((name) => !/^(harmless|primes)-/.test(name))).toHaveLength(submitted);
+    const { ids } = await shared.nodes[0]!.jobs(null, 100);
+    expect(ids.length).toBeGreaterThanOrEqual(submitted);
+    expect(ids.length).toBeLessThan(rows.length);
   },
   patienceMs,
 );

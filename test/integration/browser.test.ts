@@ -149,7 +149,7 @@ async function auditInPage(
 
 /** Units of fuel of each fold, and of each render, that is not a job's own. */
 const plenty = 100_000_000n;
-const fuel = { fold: plenty, render: plenty };
+const fuel = { combine: plenty, fold: plenty, render: plenty };
 
 function foldInPage({ program, parameters, values, fuel }: FoldWork, script?: string) {
   const question = {
@@ -275,7 +275,9 @@ describe('the page', () => {
     expect(await says('{ kind: "local" }')).toEqual(nonsense);
     expect(await told('throw new Error("broken")')).toMatchObject({ kind: 'not-run' });
     expect(await told('no script')).toMatchObject({ kind: 'not-run' });
-    expect(await says('{ kind: "failed", class: "trap" }')).toMatchObject({ class: 'trap' });
+    expect(await says('{ kind: "failed", class: "trap" }')).toEqual(nonsense);
+    const trap = { class: 'trap', limit: 1n };
+    expect(await says('{ kind: "failed", class: "trap", limit: 1n }')).toMatchObject(trap);
   });
 
   browse('cannot tell where its policy forbids workers, or WebAssembly', async () => {

@@ -15,7 +15,7 @@ import { verify } from '../../node/cli/commands/verify.ts';
 import { type Embedded, startEmbedded } from '../../node/embedded.ts';
 import { utf8 } from '../../protocol/brand.ts';
 import { sha256 } from '../../protocol/crypto/hash.ts';
-import { programs } from '../fixtures/programs/hostile.ts';
+import { endlessAbove, programs } from '../fixtures/programs/hostile.ts';
 import { newPlace } from '../support/anwansi-process.ts';
 import { testApi } from '../support/api.ts';
 import { runWords } from '../support/command-line.ts';
@@ -27,6 +27,8 @@ const alike = ['montecarlo', '--params', '{"points":4194304,"seed":1}'];
 const place = newPlace();
 let shared: Embedded;
 let api: Listening;
+
+type SeatWord = { readonly wave: number; readonly verdict: string };
 
 const commands = [runOn(async () => shared), quote, verify, jobShow, jobWatch, jobResult];
 const here = (words: string[]) => runWords(commands, words, { directory: place.directory });
@@ -64,7 +66,7 @@ test(
     const lane = BigInt(quoted.job.fuel) / 2n / 1_000_000n;
     expect(fuel.paid).toBe(String(2n * 2n * lane));
     expect(Number(quoted.quotes[0].price) - Number(fuel.paid)).toBeLessThanOrEqual(2);
-    expect(err).toContain(`${fuel.paid} tokens paid`);
+    expect(err).toContain(`paid: ${fuel.paid} tokens for all executions`);
     const shown = await here(['verify', document.data.receipt.file, '--trust', 'dev']);
     expect(shown.out).toContain(String(BigInt(fuel.mapFuel) / 2n));
   },
@@ -76,9 +78,11 @@ test(
   async () => {
     const quoted = (await here(['quote', ...alike, '--seats', '4', '--json'])).document.data;
     const most = BigInt(quoted.job.measured.most);
-    const [enough, less] = await Promise.all(
-      [most, most - 1n].map((fuel) => run(...alike, '--fuel', String(fuel))),
-    );
+    const [enough, less, refused] = await Promise.all([
+      run(...alike, '--fuel', String(most)),
+      run(...alike, '--fuel', String(most - 1n), '--unchecked'),
+      run(...alike, '--fuel', String(most - 1n)),
+    ]);
     expect(enough!.exitCode, enough!.err).toBe(0);
     expect(enough!.document.data).toMatchObject({ state: 'settled', failure: null });
     expect(less!.exitCode).toBe(8);
@@ -92,6 +96,10 @@ test(
     expect(errors[0].message).toContain('out-of-fuel in item 0 of subtask 0');
     expect(errors[0].hint).toMatch(/--fuel 436M/);
     expect(warnings[0]).toMatch(/item 0 used up .* the job will fail/);
+    expect(refused!.exitCode).toBe(8);
+    expect(refused!.document.data).toMatchObject({ job: null, state: 'refused' });
+    expect(refused!.document.errors).toMatchObject([{ code: 'ITEM_FAILED' }]);
+    expect(refused!.document.errors[0].hint).toMatch(/--fuel 436M/);
     // Both lanes fail at their first item, each of which counts all that it had.
     expect(BigInt(data.fuel.mapFuel)).toBeGreaterThanOrEqual(2n * (most - 1n));
     const { exitCode, out } = await here(['verify', data.receipt.file, '--trust', 'dev']);
@@ -106,14 +114,17 @@ test(
   'through a node, a job that ran out of fuel is shown with its item and the remedy',
   async () => {
     const count = 'run primes --params {"from":0,"to":1000000} --detach --json';
-    const [settled, detached] = await Promise.all([there(count), there(`${count} --fuel 100k`)]);
+    const [settled, detached] = await Promise.all([
+      there(count),
+      there(`${count} --fuel 100k --unchecked`),
+    ]);
     expect(settled.document.warnings).toEqual([]);
     expect(detached.document.warnings[0]).toContain('item 0 used up 100k');
     const [good, failed] = [settled, detached].map(({ document }) => document.data.job);
     expect((await there(`job watch ${good}`)).exitCode).toBe(0);
     expect((await there(`job watch ${failed}`)).exitCode).toBe(8);
     const { out, err } = await there(`job show ${failed}`);
-    expect(out, err).toMatch(/^fuel +200k units in all$/m);
+    expect(out, err).toMatch(/^fuel +200k units in one execution of all items$/m);
     expect(out).toMatch(/^failed +the job failed: out-of-fuel in item 0 of subtask 0: .* 100k /m);
     expect(out).toMatch(/^remedy .*--fuel 1\.6M/m);
     const { data } = (await there(`job show ${failed} --json`)).document;
@@ -131,11 +142,59 @@ test(
 );
 
 test(
+  'a combine that never ends fails its job as such, wherever it is met, and soon',
+  async () => {
+    // The fold may use what takes minutes: what ends it is the limit of a combine.
+    const most = ['--fuel', '1M', '--fuel-combine', '1M', '--fuel-fold', '1.09T', '--unchecked'];
+    const ended = async (longest: number, ...words: string[]) => {
+      const file = join(place.directory, `above-${longest}.wasm`);
+      writeFileSync(file, endlessAbove(longest));
+      return run(file, ...most, ...words);
+    };
+    // Two lanes of two items each: a subtask's own, a lane's and the submitter's fold meet it.
+    const [inSubtask, inLane, inResult, never] = await Promise.all([
+      ended(2, '--subtasks', '1'),
+      ended(1),
+      ended(3),
+      ended(4),
+    ]);
+    const failure = { class: 'combine-failed', subtask: 0, item: null };
+    for (const [{ document, exitCode, err }, where] of [
+      [inSubtask, failure],
+      [inLane, { class: 'combine-failed', subtask: null, lane: 0 }],
+    ] as const) {
+      expect(exitCode, err).toBe(8);
+      expect(document.data).toMatchObject({ state: 'failed', result: null, failure: where });
+      // It is a result: all drawn seats say the same, none has to be asked again.
+      const verdicts = document.data.work.seats.map((seat: SeatWord) => [seat.wave, seat.verdict]);
+      expect(new Set(verdicts.map(String))).toEqual(new Set(['0,agreed']));
+      expect(document.errors[0]).toMatchObject({ code: 'COMBINE_FAILED' });
+      expect(document.errors[0].message).toContain('combine-failed');
+      const receipt = document.data.receipt.file;
+      const { exitCode: verified, out } = await here(['verify', receipt, '--trust', 'dev']);
+      expect(verified).toBe(0);
+      expect(out.trimEnd().split('\n').at(-1)).toBe(`VERIFIED: failed job ${document.data.job}`);
+    }
+    expect(inResult.exitCode, inResult.err).toBe(8);
+    expect(inResult.document.data).toMatchObject({ state: 'settled', result: null });
+    const [error] = inResult.document.errors;
+    expect(error).toMatchObject({ code: 'RESULT_UNRENDERABLE' });
+    expect(error.message).toContain('a combine used up the limit of 1M units');
+    expect(error.hint).toContain('--fuel-combine (now 1M)');
+    expect(error.hint).not.toContain('--fuel-fold');
+    // The same program where no sum is too long: it has a result.
+    expect(never.exitCode, never.err).toBe(0);
+    expect(never.document.data).toMatchObject({ state: 'settled', result: { bytes: 4 } });
+  },
+  patienceMs,
+);
+
+test(
   'a program that recurses without end fails as too-deep',
   async () => {
     const file = join(place.directory, 'deep.wasm');
     writeFileSync(file, programs['deep-recursion']);
-    const { exitCode, document } = await run(file, '--fuel', '64M');
+    const { exitCode, document } = await run(file, '--fuel', '64M', '--unchecked');
     expect(exitCode).toBe(8);
     const [error] = document.errors;
     expect(error.message).toContain('too-deep in item 0');

@@ -87,12 +87,19 @@ describe.each(examples)('%s', (name, parameterText, items) => {
     const values = await Promise.all(
       sources.map(async (source) => (await run([source], fuelCallMax, 1n)).value!),
     );
-    const folded = await executor.fold(path, values, fuelFoldMax, never);
+    const again = (fold: bigint, combine = fuelCallMax) =>
+      executor.fold(path, values, { combine, fold }, never);
+    const folded = await again(fuelFoldMax);
     expect(folded).toMatchObject({ kind: 'ok', value: free.value, fuel: combineSum });
-    const again = (fuel: bigint) => executor.fold(path, values, fuel, never);
-    expect(await again(combineSum)).toMatchObject({ kind: 'ok', value: free.value });
-    for (const limit of tooLittle(combineSum))
-      expect(await again(limit)).toMatchObject({ class: 'out-of-fuel', fuel: limit });
+    expect(await again(combineSum, combineMax)).toMatchObject({ kind: 'ok', value: free.value });
+    for (const limit of tooLittle(combineSum)) {
+      const spent = await again(limit);
+      if (spent.kind !== 'failed') throw new Error(`${limit} of ${combineSum} sufficed`);
+      expect(spent.class).toBe('out-of-fuel');
+      expect(spent.fuel <= limit).toBe(true);
+    }
+    for (const limit of tooLittle(combineMax))
+      expect(await again(fuelFoldMax, limit)).toMatchObject({ class: 'out-of-fuel', fuel: limit });
     const render = (fuel: bigint) => executor.render(path, parameters, free.value!, fuel, never);
     const shown = await render(fuelCallMax);
     if (shown.kind !== 'ok') throw new Error(shown.reason);

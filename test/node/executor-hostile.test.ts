@@ -6,7 +6,7 @@ import { createExecutor } from '../../node/executor/pool.ts';
 import { startProcess } from '../../node/executor/process.ts';
 import { childCommand, probeHardening } from '../../node/executor/recipe.ts';
 import { placeStates } from '../../node/executor/task.ts';
-import { fuelCallMax } from '../../protocol/params.ts';
+import { fuelCallMax, fuelFoldMax } from '../../protocol/params.ts';
 import { i32, i64, op, program, unsigned } from '../fixtures/programs/assemble.ts';
 import { bytes, never, openSandbox, parameters, plenty } from '../support/sandbox.ts';
 
@@ -75,7 +75,7 @@ describe('hostile programs', () => {
     ['a garbage allocation', program({ anw_alloc: op.i32(-8) }), failedItem('bad-value')],
     ['deep recursion', map(itself(2)), failedItem('too-deep')],
     ['deep mutual recursion', program({ anw_map: itself(4) }, [mutual]), failedItem('too-deep')],
-    ['an endless start function', start, local('inadmissible', /PROGRAM_START/)],
+    ['an endless start function', start, failedItem('out-of-fuel')],
     [
       'no memory',
       program({}, [], { exportsMemory: false }),
@@ -89,7 +89,12 @@ describe('hostile programs', () => {
     expect(outcome).toMatchObject(expected);
     const again = await run(hostile, ['item']);
     if (outcome.kind === 'done')
-      expect(again).toEqual({ ...outcome, slowestItemMs: expect.any(Number) });
+      expect(again).toEqual({
+        ...outcome,
+        // What a trap used is for this machine's own accounts.
+        spent: { ...outcome.spent, used: expect.any(BigInt) },
+        slowestItemMs: expect.any(Number),
+      });
     await expectHealthy();
   });
 
@@ -111,8 +116,30 @@ describe('hostile programs', () => {
     const stuck = program({ anw_combine: loop });
     expect(await run(stuck, ['a', 'b'], { pool, fuel })).toMatchObject(local('timeout'));
     const two = [bytes('a'), bytes('b')];
-    expect(await pool.fold(file(stuck), two, fuel, never)).toMatchObject(local('timeout'));
+    expect(await pool.fold(file(stuck), two, { combine: fuel, fold: fuel }, never)).toMatchObject(
+      local('timeout'),
+    );
     await expectHealthy(pool);
+    await pool.close();
+  });
+
+  test('a fold is guarded by the lesser of its limits, not by all that it may use', async () => {
+    const given: bigint[] = [];
+    const guard = (fuel: bigint) => {
+      given.push(fuel);
+      return 20_000;
+    };
+    const pool = await createExecutor({ children: 1, readable: [directory], guard });
+    const path = file(program());
+    const two = [bytes('a'), bytes('b')];
+    for (const [combine, fold] of [
+      [90_000n, 80_000n],
+      [70_000n, fuelFoldMax],
+    ] as const) {
+      given.length = 0;
+      expect(await pool.fold(path, two, { combine, fold }, never)).toMatchObject({ kind: 'ok' });
+      expect(given).toEqual([combine < fold ? combine : fold]);
+    }
     await pool.close();
   });
 
@@ -121,11 +148,14 @@ describe('hostile programs', () => {
     if (!hardening.memoryBounded) context.skip('prlimit is missing');
     const pages = unsigned(4_096);
     const grows = [...op.i32(4_000), ...op.grow, 0x1a, ...op.i64(0n)];
-    const task = (body: readonly number[]) => ({
-      ...({
-        kind: 'subtask',
-        programPath: file(program({ anw_map: body }, [], { memory: [1, 1, ...pages] })),
-      } as const),
+    const memory = [1, 1, ...pages];
+    const mapping = (body: readonly number[]) => program({ anw_map: body }, [], { memory });
+    const starting = (body: readonly number[]) =>
+      program({}, [{ name: null, params: [], results: [], body }], {
+        ...{ memory, raw: [{ id: 8, content: [4] }] },
+      });
+    const task = (code: Uint8Array) => ({
+      ...({ kind: 'subtask', programPath: file(code) } as const),
       ...({
         parameters,
         items: [{ kind: 'file', path: file(bytes('item')) }],
@@ -133,20 +163,25 @@ describe('hostile programs', () => {
       } as const),
       fuel: { item: plenty, combine: plenty },
     });
-    const among = async (dataBytes: number, body: readonly number[]) => {
+    const among = async (dataBytes: number, code: Uint8Array) => {
       const wrapper = ['/usr/bin/prlimit', `--data=${dataBytes}`, '--stack=8388608:'];
       const command = childCommand({ ...hardening, wrapper }, [directory]);
       const child = startProcess(command);
       await child.ready;
-      const result = await child.run(task(body), { wallMs: 20_000, each: 'task' });
+      const result = await child.run(task(code), { wallMs: 20_000, each: 'task' });
       child.kill();
       await child.exited;
       return result;
     };
     const megabyte = 1024 * 1024;
-    expect(await among(750 * megabyte, grows)).toMatchObject(local('host-oom'));
-    expect(await among(750 * megabyte, op.i64(0n))).toMatchObject({ states: Uint8Array.of(1) });
-    expect(await among(3_000 * megabyte, grows)).toMatchObject({ states: Uint8Array.of(1) });
+    const whole = { states: Uint8Array.of(1) };
+    const nothing = op.i64(0n);
+    expect(await among(750 * megabyte, mapping(grows))).toMatchObject(local('host-oom'));
+    expect(await among(750 * megabyte, mapping(nothing))).toMatchObject(whole);
+    expect(await among(3_000 * megabyte, mapping(grows))).toMatchObject(whole);
+    const first = grows.slice(0, -nothing.length);
+    expect(await among(750 * megabyte, starting(first))).toMatchObject(local('host-oom'));
+    expect(await among(3_000 * megabyte, starting(first))).toMatchObject(whole);
   });
 
   test('a child that is killed', async () => {

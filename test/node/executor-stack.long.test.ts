@@ -45,6 +45,10 @@ test('a stack that optimized code fills: the child calls again in plain code', a
     states: tooDeep,
     worn: true,
   });
+  expect(await among('a start function over four thousand values that stay alive')).toEqual({
+    states: tooDeep,
+    worn: true,
+  });
   // The twin has all its frame in locals, which the depth counts.
   expect(await among('recursion with four thousand locals')).toEqual({
     states: tooDeep,

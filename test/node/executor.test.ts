@@ -11,12 +11,15 @@ import { createExecutor } from '../../node/executor/pool.ts';
 import { childCommand, childFiles, probeHardening } from '../../node/executor/recipe.ts';
 import { placeStates } from '../../node/executor/task.ts';
 import type { SubtaskOutcome } from '../../node/ports.ts';
-import { fuelCallMax } from '../../protocol/params.ts';
+import { fuelCallMax, fuelFoldMax } from '../../protocol/params.ts';
 import { i32, i64, op, program } from '../fixtures/programs/assemble.ts';
 import { leftPlan } from '../fixtures/programs/plan.ts';
 import { bytes, hashed, never, openSandbox, parameters, plenty } from '../support/sandbox.ts';
 
 const { directory, pool: executor, file, run, expectHealthy } = openSandbox();
+
+/** Fuel of a fold. */
+const ample = { combine: plenty, fold: plenty };
 
 /** A program that fails on items that start with `t` (trap) or `b` (bad value). */
 const picky = program({
@@ -87,9 +90,9 @@ describe('subtasks', () => {
 describe('single calls', () => {
   test('a fold passes over empty values; a render without one gives the value back', async () => {
     const values = ['', 'left', '', 'right'].map(bytes);
-    const folded = await executor().fold(file(program()), values, plenty, never);
+    const folded = await executor().fold(file(program()), values, ample, never);
     expect(folded).toMatchObject({ kind: 'ok', value: bytes('left') });
-    const nothing = await executor().fold(file(program()), [], plenty, never);
+    const nothing = await executor().fold(file(program()), [], ample, never);
     expect(nothing).toMatchObject({ kind: 'ok', value: bytes('') });
     const rendered = await executor().render(
       file(program()),
@@ -108,11 +111,11 @@ describe('single calls', () => {
   test('a fold that is taken up again costs what it costs at once', async () => {
     const path = file(program());
     const values = ['a', 'b', 'c', 'd'].map(bytes);
-    const all = await executor().fold(path, values, plenty, never);
-    const first = await executor().fold(path, values.slice(0, 2), plenty, never);
+    const all = await executor().fold(path, values, ample, never);
+    const first = await executor().fold(path, values.slice(0, 2), ample, never);
     if (all.kind !== 'ok' || first.kind !== 'ok') throw new Error('it did not fold');
     const rest = [first.value, ...values.slice(2)];
-    const then = (fuel: bigint) => executor().fold(path, rest, fuel, never);
+    const then = (fold: bigint) => executor().fold(path, rest, { ...ample, fold }, never);
     expect(await then(all.fuel - first.fuel)).toMatchObject({
       ...{ kind: 'ok', value: all.value, fuel: all.fuel - first.fuel },
     });
@@ -153,10 +156,16 @@ describe('single calls', () => {
     ]);
     const path = file(traps);
     const two = [bytes('a'), bytes('b')];
-    expect(await executor().fold(path, two, plenty, never)).toMatchObject({ class: 'trap' });
+    expect(await executor().fold(path, two, ample, never)).toMatchObject({ class: 'trap' });
     const stuck = file(program({ anw_combine: [...op.loopForever, ...op.unreachable] }));
     const spent = { kind: 'failed', class: 'out-of-fuel', fuel: plenty };
-    expect(await executor().fold(stuck, two, plenty, never)).toMatchObject(spent);
+    expect(await executor().fold(stuck, two, ample, never)).toMatchObject(spent);
+    // One that never ends fails by the limit of a combine, whatever the fold has.
+    for (const fuel of [
+      { combine: plenty, fold: fuelFoldMax },
+      { combine: fuelCallMax, fold: plenty },
+    ])
+      expect(await executor().fold(stuck, two, fuel, never)).toMatchObject(spent);
     expect(await executor().render(path, parameters, two[0]!, plenty, never)).toMatchObject(spent);
     const count = { name: 'anw_count', params: [i32, i32], results: [i64], body: op.i64(1n) };
     const item = { ...count, name: 'anw_item', params: [i32, i32, i64], body: op.i64(0n) };

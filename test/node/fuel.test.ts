@@ -1,5 +1,5 @@
-// Goal: limits follow from what was measured by one rule, fuel is read as it is written, and what
-// ran out is told with the option that raises it.
+// Goal: limits follow from what was measured by one rule, and what ran out is told with the option
+// that raises it.
 // Method: laws of the pure parts; then real programs in a real sandbox, where the most that was
 // measured suffices as a limit and one unit less does not.
 
@@ -9,27 +9,26 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { programBench } from '../../node/cli/commands/program-bench.ts';
 import { quote } from '../../node/cli/commands/quote.ts';
-import {
-  billOf,
-  failureWords,
-  measureWarnings,
-  unrenderableWords,
-} from '../../node/cli/fuel-words.ts';
+import { measureWarnings } from '../../node/cli/foreseen-words.ts';
 import { ClientError } from '../../node/client/error.ts';
 import {
   chooseLimits,
   type FuelLimits,
-  formatFuel,
   fuelMaxima,
   fuelNames,
   itemFuelMin,
-  parseFuel,
   valueFuelMin,
 } from '../../node/client/fuel.ts';
-import { evenIndices, expectedFuel, type Measured, measureJob } from '../../node/client/measure.ts';
+import {
+  evenIndices,
+  expectedFuel,
+  type Measured,
+  type MeasuredItem,
+  measureJob,
+  slowItemMs,
+} from '../../node/client/measure.ts';
 import { spread } from '../../node/kit/bench.ts';
 import { jobItems } from '../../node/kit/estimate.ts';
-import type { Job } from '../../protocol/job/job.ts';
 import { fuelCallMax, fuelFoldMax } from '../../protocol/params.ts';
 import { programs } from '../fixtures/programs/hostile.ts';
 import { newPlace } from '../support/anwansi-process.ts';
@@ -38,44 +37,24 @@ import { groundOf, type OpenGround } from '../support/kit-ground.ts';
 
 const all = 2n ** 33n;
 const given: FuelLimits = { item: all, combine: all, fold: all, render: all };
-const nothing: Measured = { limits: given, items: [], combine: null, render: null, unrun: null };
+const nothing: Measured = {
+  limits: given,
+  items: [],
+  combine: null,
+  combineMs: 0,
+  render: null,
+  unrun: null,
+};
 
+const unfailed = { class: null, said: null, place: null };
 function measured(fuels: readonly bigint[], rest: Partial<Measured> = {}): Measured {
-  const items = fuels.map((fuel, index) => ({ index, bytes: null, class: null, fuel, ms: 1 }));
+  const items = fuels.map((fuel, index) => ({ ...unfailed, index, bytes: null, fuel, ms: 1 }));
   return { ...nothing, items, ...rest };
 }
-const calls = (most: bigint) => ({ count: 1, least: most, most, class: null });
-const units = (max: bigint) => fc.bigInt({ min: 1n, max });
-
-describe('fuel as text', () => {
-  test('is read as it is written, and never says more than there is', () => {
-    fc.assert(
-      fc.property(units(2n ** 62n), (fuel) => {
-        expect(parseFuel(String(fuel))).toBe(fuel);
-        const shown = parseFuel(formatFuel(fuel))!;
-        expect(shown <= fuel && (fuel - shown) * 100n < fuel).toBe(true);
-      }),
-    );
-    expect(['64M', '1.5G', '0.5k', '2T', '12k'].map(parseFuel)).toEqual([
-      64_000_000n,
-      1_500_000_000n,
-      500n,
-      2_000_000_000_000n,
-      12_000n,
-    ]);
-    expect([9_999n, 10_000n, 68_719_476_736n, 123_456_789n].map(formatFuel)).toEqual([
-      '9999',
-      '10k',
-      '68.7G',
-      '123M',
-    ]);
-  });
-
-  test.each(['', '1e6', '-1', '1.5', '0.0001k', '64m', '64 M', '1_000', 'M', '0x10'])(
-    '%j is refused',
-    (text) => expect(parseFuel(text)).toBeNull(),
-  );
+const calls = (most: bigint) => ({
+  ...{ count: 1, least: most, most, class: null, said: null, index: null },
 });
+const units = (max: bigint) => fc.bigInt({ min: 1n, max });
 
 describe('the rule', () => {
   test('gives an item 16 times the dearest one, a combine and the rendering 256 times', () => {
@@ -87,7 +66,7 @@ describe('the rule', () => {
         (fuels, combine, render) => {
           const seen = measured(fuels, {
             combine: calls(combine),
-            render: { fuel: render, class: null },
+            render: { fuel: render, class: null, said: null },
           });
           const limits = chooseLimits({}, seen);
           const least = (a: bigint, b: bigint) => (a < b ? a : b);
@@ -120,8 +99,10 @@ describe('the rule', () => {
   });
 
   test('what failed, or was not run, is given what it was measured with', () => {
-    const failing = { index: 1, bytes: null, class: 'out-of-fuel', fuel: all, ms: 1 };
-    const soon = { ...failing, class: 'trap', fuel: itemFuelMin };
+    const failing: MeasuredItem = {
+      ...{ index: 1, bytes: null, class: 'out-of-fuel', said: null, place: null, fuel: all, ms: 1 },
+    };
+    const soon: MeasuredItem = { ...failing, class: 'trap', fuel: itemFuelMin };
     const some = measured([5n]);
     expect(chooseLimits({}, some).item).toBe(itemFuelMin);
     expect(chooseLimits({}, { ...some, items: [...some.items, failing] }).item).toBe(all);
@@ -138,6 +119,24 @@ describe('the rule', () => {
 });
 
 describe('what is expected', () => {
+  test('a slow item is the slowest to fetch and run, and a combine of its value', () => {
+    const ms = fc.integer({ min: 0, max: 120_000 }).map((quarters) => quarters / 4);
+    fc.assert(
+      fc.property(fc.array(ms, { minLength: 1, maxLength: 9 }), ms, (each, combineMs) => {
+        const [item] = measured([5n]).items;
+        const items = each.map((one, index) => ({ ...item!, index, ms: one }));
+        const slow = slowItemMs({ ...nothing, items, combineMs });
+        expect(Number.isInteger(slow) && slow <= 10_000).toBe(true);
+        const sum = Math.max(...each) + combineMs;
+        expect(slow === 10_000 || (slow >= sum && slow < sum + 1)).toBe(true);
+        expect(slow === 10_000 ? sum > 9_999 : true).toBe(true);
+      }),
+    );
+    const [item] = measured([5n]).items;
+    const large = { ...item!, bytes: 16_384 * 7, ms: 1 };
+    expect(slowItemMs({ ...nothing, items: [item!, large], combineMs: 30.5 })).toBe(39);
+  });
+
   test('is exact where items are alike, by items or by bytes', () => {
     fc.assert(
       fc.property(
@@ -157,7 +156,7 @@ describe('what is expected', () => {
     expect(expectedFuel(nothing, { count: 3, bytes: null })).toBeNull();
     // Half the bytes, half the fuel: not the mean of the items.
     const items = [10, 2].map((bytes, index) => ({
-      ...{ index, bytes, class: null, fuel: BigInt(100 * bytes), ms: 1 },
+      ...{ ...unfailed, index, bytes, fuel: BigInt(100 * bytes), ms: 1 },
     }));
     expect(expectedFuel({ ...nothing, items }, { count: 4, bytes: 40 })).toBe(4_000n);
   });
@@ -179,52 +178,6 @@ describe('what is expected', () => {
       ),
     );
     expect(spread([3, 1, 2, 9])).toEqual({ least: 1, median: 2, most: 9 });
-  });
-});
-
-describe('words', () => {
-  const limits = { fuelItem: 2n ** 20n, fuelCombine: 2n ** 34n, fuelFold: 2n ** 40n };
-  const job = { ...limits, fuelRender: 2n ** 34n } as Job;
-  const failure = { class: 'out-of-fuel', subtask: 2, item: 7 } as const;
-
-  test('name the item, the limit, what was measured, and the option that raises it', () => {
-    const told = failureWords(failure, job, measured([70_000n, 90_000n]));
-    expect(told.message).toBe(
-      'the job failed: out-of-fuel in item 7 of subtask 2: it used up its limit of 1.04M units ' +
-        'of fuel; of 2 measured before, item 1 used the most, 90k',
-    );
-    expect(told.hint).toContain('--fuel 16.7M');
-    expect(failureWords(failure, { ...job, fuelItem: fuelCallMax }, null).hint).toContain(
-      'the most that a job may give',
-    );
-    expect(failureWords({ ...failure, class: 'too-deep' }, job, null).hint).toContain('recurse');
-    const combined = { class: 'combine-failed', subtask: null, lane: 0 } as const;
-    expect(failureWords(combined, job, null).hint).toMatch(/--fuel-combine.*--fuel-fold/);
-    expect(failureWords({ ...failure, class: 'trap' }, job, null).hint).not.toContain('--fuel');
-    const dear = { kind: 'unrenderable', step: 'render', class: 'out-of-fuel' } as const;
-    expect(unrenderableWords(dear, job).hint).toContain('--fuel-render 68.7G');
-    expect(unrenderableWords({ ...dear, class: 'trap' }, job).hint).not.toContain('--fuel');
-  });
-
-  test('warn of what already failed here, and of nothing else', () => {
-    expect(measureWarnings(measured([5n], { combine: calls(3n) }))).toEqual([]);
-    const failing = (index: number, name: string) => ({
-      ...{ index, bytes: null, class: name, fuel: all, ms: 1 },
-    });
-    const seen = { ...nothing, items: [failing(3, 'out-of-fuel')] };
-    expect(measureWarnings(seen)).toEqual([expect.stringMatching(/^item 3 .* 8\.58G .*--fuel$/)]);
-    const trap = { ...nothing, items: [failing(0, 'trap')] };
-    expect(measureWarnings(trap)).toEqual(['item 0 failed here, trap: the job will fail']);
-  });
-
-  test('a bill counts each seat that agreed once a lane, rounded down', () => {
-    const seat = (number: number, verdict: string) => ({ seat: number, wave: 0, verdict });
-    const seats = [seat(1, 'agreed'), seat(1, 'agreed'), seat(2, 'agreed'), seat(3, 'silent')];
-    const lane = { claim: { mapFuel: 1_999_999n }, seats };
-    const audit = { lanes: [lane, lane], record: { fee: 3n } } as never;
-    const genesis = (contracts: string) => ({ contracts }) as never;
-    expect(billOf(audit, genesis('fees'))).toEqual({ mapFuel: 3_999_998n, paid: 20n });
-    expect(billOf(audit, genesis('none'))).toEqual({ mapFuel: 3_999_998n, paid: 0n });
   });
 });
 
@@ -281,7 +234,9 @@ describe('in the sandbox', () => {
       const ground = await open(file(name));
       const seen = await measureJob(ground, await jobItems(ground, null), { item: 2n ** 24n });
       expect(seen.items[0], name).toMatchObject({ class: failure, fuel: 2n ** 24n });
-      expect(measureWarnings(seen)[0], name).toContain('item 0');
+      expect(measureWarnings(seen, chooseLimits({ item: 2n ** 24n }, seen))[0], name).toContain(
+        'item 0',
+      );
     }
     // Without a limit of its own, what fails soon is not made dear.
     const trap = await open(file('trap'));
@@ -300,7 +255,8 @@ describe('in the sandbox', () => {
     ]);
     expect(exitCode, err).toBe(0);
     const { job, quotes } = document.data;
-    expect(job).toMatchObject({ items: 4, limits: { item: '64000000' }, warnings: [] });
+    const sound = { warnings: [], failures: [] };
+    expect(job).toMatchObject({ items: 4, limits: { item: '64000000' }, ...sound });
     const each = BigInt(job.measured.most);
     expect(BigInt(job.measured.least)).toBe(each);
     expect(BigInt(job.fuel)).toBe(4n * each);
@@ -310,7 +266,11 @@ describe('in the sandbox', () => {
       escrow: String(7n * 256n),
     });
     const told = await words(['quote', ...alike, '--seats', '7']);
-    expect(told.out).toContain('price');
+    expect(told.out).toContain('price (tokens)  held (tokens)');
+    for (const line of told.out
+      .split('\n')
+      .filter((one) => /^(an item|all items|a comb)/.test(one)))
+      expect(line).toContain('units of fuel');
     expect((await words(['quote', '--seats', '7'])).out).not.toContain('price');
     const cases: [string[], string][] = [
       [['--fuel', '64M'], 'USAGE'],

@@ -218,7 +218,7 @@ describe('mean', () => {
     const numbers = Array.from({ length: 300_000 }, (_, at) => BigInt((at * 7_919) % 10_007));
     const input = fileOf(numbers.map((one) => `row,${one}\n`).join(''));
     const job = await jobOn(ground, '{"column":2,"bucket":1000}', input);
-    expect(job).toMatchObject({ kind: 'done', items: 3, subtasks: 3 });
+    expect(job).toMatchObject({ kind: 'done', items: 3, subtasks: 1, orders: 3 });
     expect(Buffer.from((job as { result: Uint8Array }).result).toString()).toBe(
       meanAgain(numbers, 1_000n),
     );
@@ -239,7 +239,7 @@ describe('mean', () => {
     ])
       expect(await jobOn(ground, parameters, fileOf('1\n')), parameters).toMatchObject({
         kind: 'failed',
-        reason: 'trap',
+        reason: expect.stringMatching(/^trap \(anw_map trapped: unreachable in /),
       });
   });
 });

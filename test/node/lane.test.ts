@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LaneParts, laneFetchCountMax, runLane } from '../../node/lane.ts';
-import type { Executor, SubtaskRun } from '../../node/ports.ts';
+import type { Executor, FoldFuel, SubtaskRun } from '../../node/ports.ts';
 import { type Blobs, openBlobStore } from '../../node/storage/blobs.ts';
 import { type LaneLeaf, laneFoldFailure, laneRoot } from '../../protocol/algebra/result.ts';
 import { openItem, verifyOpening } from '../../protocol/algebra/transcript.ts';
@@ -46,7 +46,7 @@ function adder(wishes: { valueBytes?: number; failsFold?: number; failsItem?: nu
   const { valueBytes = 8, failsFold = -1, failsItem = -1 } = wishes;
   const seen = {
     folds: [] as number[][],
-    foldFuel: [] as bigint[],
+    foldFuel: [] as FoldFuel[],
     limits: new Set<string>(),
     turns: new Set<string | undefined>(),
   };
@@ -75,8 +75,8 @@ function adder(wishes: { valueBytes?: number; failsFold?: number; failsItem?: nu
       seen.folds.push(values.map(({ length }) => length));
       seen.foldFuel.push(fuel);
       const used = 5n * BigInt(values.length - 1);
-      if (seen.folds.length - 1 === failsFold || used > fuel)
-        return { kind: 'failed', class: 'out-of-fuel', reason: '', fuel };
+      if (seen.folds.length - 1 === failsFold || used > fuel.fold || fuel.combine < 5n)
+        return { kind: 'failed', class: 'out-of-fuel', reason: '', fuel: fuel.combine };
       const sum = values.reduce((total, value) => total + read(value), 0);
       return { kind: 'ok', value: padded(uint64(sum), valueBytes), wallMs: 1, fuel: used };
     },
@@ -126,10 +126,9 @@ describe('a lane', () => {
     // Two a subtask, and one less in each fold than it has values.
     expect(outcome.claim.mapFuel).toBe(BigInt((1_999 * 2_000) / 2));
     expect([...seen.limits]).toEqual(['100000 70']);
-    expect(seen.foldFuel[0]).toBe(limits.fuelFold);
     let left = limits.fuelFold;
     for (const [at, lengths] of seen.folds.entries()) {
-      expect(seen.foldFuel[at]).toBe(left);
+      expect(seen.foldFuel[at]).toEqual({ combine: limits.fuelCombine, fold: left });
       left -= 5n * BigInt(lengths.length - 1);
     }
     expect([...seen.turns]).toEqual([Buffer.from(hash('dev', 'job')).toString('hex')]);
@@ -181,6 +180,21 @@ describe('a lane', () => {
     expect(await claimOf(whole - 1n)).toMatchObject({
       laneRoot: laneRoot([...leavesOf(1_000, 1_000), laneFoldFailure(1)]),
       valueCid: null,
+    });
+  });
+
+  test('that is refused a combine in its fold says so, and is no seat’s fault', async () => {
+    const claimOf = async (fuelCombine: bigint) => {
+      const { executor, seen } = adder();
+      const duty = dutyOf({ kind: 'generated', items: 600 }, 600, { fuelCombine });
+      const outcome = await runLane(duty, partsOf(executor), never);
+      return { ...(outcome.kind === 'done' ? outcome.claim : null), folds: seen.folds.length };
+    };
+    expect(await claimOf(5n)).toMatchObject({ laneRoot: laneRoot(leavesOf(600, 600)), folds: 3 });
+    // From the first fold that fails on, no other is begun.
+    expect(await claimOf(4n)).toMatchObject({
+      ...{ laneRoot: laneRoot([...leavesOf(600, 600), laneFoldFailure(1)]), valueCid: null },
+      ...{ mapFuel: BigInt((599 * 600) / 2), folds: 1 },
     });
   });
 

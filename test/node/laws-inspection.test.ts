@@ -1,104 +1,49 @@
 // Goal: a seat looks at each program once, beside its lanes and never in their way; what it finds
-// is kept, told and acted on; what it cannot find out holds up nothing, least of all a stop.
+// is kept, told and acted on, and refuses nobody whom it does not concern; what it cannot find out
+// holds up nothing, least of all a stop.
 // Method: real children and blobs, a store in memory; stubs where calls are counted or never end.
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { startDuties } from '../../node/duties.ts';
-import { type ChildPool, createExecutor } from '../../node/executor/pool.ts';
-import {
-  type InspectionParts,
-  type Inspections,
-  type LawEvent,
-  openInspections,
-} from '../../node/laws/inspection.ts';
-import { keptProgramCountMax, keptWords } from '../../node/laws/kept.ts';
-import { type LawReport, lawBlob, readLawReport } from '../../node/laws/report.ts';
-import type { Executor, Store } from '../../node/ports.ts';
-import { type Blobs, openBlobStore } from '../../node/storage/blobs.ts';
+import { grantMin } from '../../node/laws/ration.ts';
+import { readLawReport } from '../../node/laws/report.ts';
+import type { Executor } from '../../node/ports.ts';
 import { openMemoryStore } from '../../node/storage/memory.ts';
-import { hash } from '../../protocol/crypto/hash.ts';
-import { formatCid, rawCid } from '../../protocol/merkle/cid.ts';
-import type { Duty } from '../../protocol/replica/effect.ts';
+import { formatCid } from '../../protocol/merkle/cid.ts';
 import type { LaneOutcome } from '../../protocol/replica/input.ts';
 import { op, program } from '../fixtures/programs/assemble.ts';
 import { type CombineName, eightByteProgram } from '../fixtures/programs/lawless.ts';
+import { aborted, inspected, inspectionScene, pause, toldOf } from '../support/inspections.ts';
 import { linesElsewhere } from '../support/line-shares.ts';
 import { reachEveryLine } from '../support/lines.ts';
 
-reachEveryLine('laws', linesElsewhere('laws', [[8, 12]]));
+reachEveryLine(
+  'laws',
+  linesElsewhere('laws', [
+    [8, 10],
+    [12, 12],
+    [15, 15],
+    [17, 17],
+  ]),
+);
 
-const directory = mkdtempSync(join(tmpdir(), 'anwansi-inspect-'));
-let blobs: Blobs;
-let pool: ChildPool;
-
-beforeAll(async () => {
-  blobs = await openBlobStore({ directory, quotaBytes: 10_000_000 });
-  pool = await createExecutor({ readable: [directory], children: 1 });
-});
-afterAll(async () => {
-  await pool.close();
-  await blobs.close();
-  rmSync(directory, { recursive: true });
-});
-
-/** Three floats, of which the order of summing is told. */
-const floats = [0.1, 1e16, -1e16].map((value) => new Uint8Array(Float64Array.of(value).buffer));
-
-/** A duty on a list of items, of which only what an inspection looks at. */
-async function dutyOf(bytes: Uint8Array, parameters = ''): Promise<Duty> {
-  const items = await Promise.all(floats.map((item) => blobs.put(item)));
-  const list = await blobs.putList(items);
-  const job = {
-    ...{ program: await blobs.put(bytes), parameters: new TextEncoder().encode(parameters) },
-    ...{ subtasks: 3, input: { kind: 'list', root: list.slice(4), items: items.length } },
-  };
-  const own = { key: 'k', job: hash('dev', 'job'), lane: 0, lanes: 1, wave: 0, seat: 0 };
-  return { ...own, patienceMs: 60_000, signed: { job } } as never;
-}
-
-async function open(rest: Partial<InspectionParts> = {}) {
-  const told: LawEvent[] = [];
-  const inspections = await openInspections({
-    ...{ store: openMemoryStore(), blobs, executor: pool, scratch: join(directory, 'laws') },
-    ...{ fetch: async () => undefined, tell: (event) => told.push(event), ...rest },
-  });
-  return { inspections, told };
-}
-
-const aborted = (signal: AbortSignal): Promise<unknown> =>
-  signal.aborted
-    ? Promise.resolve()
-    : new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-async function toldOf(told: readonly LawEvent[], count: number): Promise<readonly LawEvent[]> {
-  while (told.length < count) await pause();
-  return told;
-}
-
-/** The words that a program comes to after one lane. */
-async function inspected(inspections: Inspections, told: readonly LawEvent[], duty: Duty) {
-  const before = told.length;
-  inspections.meet(duty).leave();
-  await toldOf(told, before + 1);
-  return inspections.word(duty.signed.job.program);
-}
+const { directory, blobs, pool, dutyOf, open } = inspectionScene();
 
 describe('a program that a seat meets', () => {
   test('is refused once it is refuted, in the lane at hand too; its report can be read', async () => {
     const { inspections, told } = await open({ besideMs: 0 });
     const duty = await dutyOf(eightByteProgram('float sum'));
-    const { program: cid } = duty.signed.job;
-    expect(inspections.word(cid)).toBeNull();
+    const { job } = duty.signed;
+    const cid = job.program;
+    expect(inspections.word(job)).toBeNull();
     const first = inspections.meet(duty);
     expect(first.lawless.aborted).toBe(false);
     await aborted(first.lawless);
     expect(inspections.meet(duty).lawless.aborted).toBe(true);
-    const word = inspections.word(cid)!;
-    expect(word).toMatchObject({ verdict: 'refuted', tries: 1 });
-    const report = readLawReport((await blobs.read(word.report))!)!;
+    const word = inspections.word(job)!;
+    expect(word).toMatchObject({ verdict: 'refuted', grant: grantMin });
+    const report = readLawReport((await blobs().read(word.report))!)!;
     expect(report).toMatchObject({ program: cid, verdict: 'refuted', runs: 200 });
     expect(report.input).toMatchObject({ kind: 'list', places: [0, 1, 2] });
     expect(report.seed).toMatch(/^[0-9a-f]{32}$/);
@@ -125,7 +70,7 @@ describe('a program that a seat meets', () => {
       // Each check has a seed of its own that nobody could foresee.
       const other = await open();
       const again = await inspected(other.inspections, other.told, duty);
-      expect(again!.report).not.toEqual(inspections.word(duty.signed.job.program)!.report);
+      expect(again!.report).not.toEqual(inspections.word(duty.signed.job)!.report);
       await Promise.all([inspections.stop(), other.inspections.stop()]);
     },
   );
@@ -143,7 +88,7 @@ describe('a program that a seat meets', () => {
       const meeting = later.inspections.meet(duty);
       expect(meeting.lawless.aborted).toBe(at === 0);
       meeting.leave();
-      expect(later.inspections.word(duty.signed.job.program)).toEqual(words[at]);
+      expect(later.inspections.word(duty.signed.job)).toEqual(words[at]);
     }
     await later.inspections.stop();
     expect(later.told).toEqual([]);
@@ -151,18 +96,19 @@ describe('a program that a seat meets', () => {
     const [key] = (await store.range('law', {}))[0]!;
     await store.batch([{ bucket: 'law', key, value: Uint8Array.of(1) }], { durable: true });
     const spoiled = await open({ store });
-    const known = duties.filter(({ signed }) => spoiled.inspections.word(signed.job.program));
+    const known = duties.filter(({ signed }) => spoiled.inspections.word(signed.job));
     expect(known).toHaveLength(1);
+    expect(await store.range('law', {})).toHaveLength(1);
     await spoiled.inspections.stop();
   });
 
   test('leaves the machine to its lane for a while', async () => {
     let calls = 0;
     const counting = {
-      ...pool,
+      ...pool(),
       runSubtask: (...asked) => {
         calls += 1;
-        return pool.runSubtask(...asked);
+        return pool().runSubtask(...asked);
       },
     } satisfies Executor;
     const { inspections, told } = await open({ executor: counting, besideMs: 3_600_000 });
@@ -178,31 +124,46 @@ describe('a program that a seat meets', () => {
     expect(told).toHaveLength(1);
   });
 
-  test('whose laws cannot be tested is tried on other parameters, a few times', async () => {
+  test('whose laws cannot be tested is tried again when its lanes used four times as much', async () => {
     const { inspections, told } = await open();
     const bytes = program({ anw_map: op.unreachable });
-    for (let time = 1; time <= 4; time++)
-      expect(await inspected(inspections, told, await dutyOf(bytes, `${time}`))).toMatchObject({
-        ...{ verdict: 'untested', tries: time },
-      });
-    for (const parameters of ['4', '5']) inspections.meet(await dutyOf(bytes, parameters)).leave();
-    for (let turn = 0; turn < 20; turn++) await pause();
-    expect(told).toHaveLength(4);
+    const duty = await dutyOf(bytes, { parameters: '1' });
+    const tryOn = async (fuel: bigint) => {
+      const meeting = inspections.meet(duty);
+      meeting.spent(fuel);
+      meeting.leave();
+      for (let turn = 0; turn < 20; turn++) await pause();
+    };
+    expect(await inspected(inspections, told, duty)).toMatchObject({
+      ...{ verdict: 'untested', grant: grantMin },
+    });
+    await tryOn(8n * grantMin);
+    await tryOn(32n * grantMin - 8n);
+    expect(told).toHaveLength(1);
+    await tryOn(32n * grantMin);
+    await toldOf(told, 2);
+    expect(inspections.word(duty.signed.job)).toMatchObject({ grant: 4n * grantMin });
+    await tryOn(2n ** 60n);
+    expect(told).toHaveLength(2);
+    // Other parameters are another program.
+    const other = await dutyOf(bytes, { parameters: '2' });
+    expect(await inspected(inspections, told, other)).toMatchObject({ verdict: 'untested' });
     await inspections.stop();
   });
 
   test('that this machine cannot run is let be, and nothing is said of it', async () => {
     const broken: Executor = {
-      ...pool,
+      ...pool(),
       runSubtask: async () => ({ kind: 'local', class: 'killed', reason: 'a stub' }),
     };
     const { inspections, told } = await open({ executor: broken });
     const duty = await dutyOf(eightByteProgram('float sum'));
-    for (let time = 0; time < 3; time++)
-      expect(await inspected(inspections, told, duty)).toBeNull();
-    inspections.meet(duty).leave();
+    expect(await inspected(inspections, told, duty)).toBeNull();
+    const again = inspections.meet(duty);
+    again.spent(2n ** 60n);
+    again.leave();
     for (let turn = 0; turn < 20; turn++) await pause();
-    expect(told.map(({ verdict }) => verdict)).toEqual(new Array(3).fill('not-checked'));
+    expect(told.map(({ verdict }) => verdict)).toEqual(['not-checked']);
     await inspections.stop();
     const gone = await open({ fetch: () => Promise.reject(new Error('nobody has it')) });
     expect(await inspected(gone.inspections, gone.told, duty)).toBeNull();
@@ -216,7 +177,7 @@ describe('a program that a seat meets', () => {
       begun = resolve;
     });
     const endless: Executor = {
-      ...pool,
+      ...pool(),
       runSubtask: async (_, signal) => {
         begun();
         await aborted(signal);
@@ -240,28 +201,6 @@ describe('a program that a seat meets', () => {
   });
 });
 
-test('verdicts are bounded in number, and refutations stay longest', async () => {
-  const store: Store = openMemoryStore();
-  const words = await keptWords(store, blobs);
-  const none = new Uint8Array(32);
-  const { inspections, told } = await open();
-  const duty = await dutyOf(eightByteProgram('first'));
-  const word = await inspected(inspections, told, duty);
-  await inspections.stop();
-  const refuted = readLawReport((await blobs.read(word!.report))!)!;
-  const lawful: LawReport = { ...refuted, verdict: 'untested', example: null };
-  const name = (at: number): Uint8Array => rawCid(hash('dev', at));
-  await words.keep(name(0), none, refuted, lawBlob(refuted));
-  for (let at = 1; at <= keptProgramCountMax + 2; at++)
-    await words.keep(name(at), none, lawful, lawBlob(lawful));
-  expect(await store.range('law', {})).toHaveLength(keptProgramCountMax);
-  for (const kept of [words, await keptWords(store, blobs)]) {
-    expect([0, 1, 2, 3, 4].map((at) => kept.get(name(at))?.verdict ?? null)).toEqual([
-      ...['refuted', null, null, null, 'untested'],
-    ]);
-  }
-});
-
 describe('a lane of a refuted program', () => {
   const lawless: LaneOutcome = { kind: 'local', class: 'lawless' };
 
@@ -277,13 +216,16 @@ describe('a lane of a refuted program', () => {
           await aborted(signal);
           throw signal.reason;
         };
-        return { fetch, blobs, executor: pool } as never;
+        return { fetch, blobs: blobs(), executor: pool() } as never;
       },
       finished: (_, outcome) => outcomes.push(outcome),
       failed: (reason) => expect.fail(String(reason)),
       inspections: {
         word: () => null,
-        meet: () => ({ lawless: refuted.signal, leave: () => void (seen.left += 1) }),
+        meet: () => ({
+          ...{ lawless: refuted.signal, spent: () => undefined },
+          leave: () => void (seen.left += 1),
+        }),
         stop: async () => undefined,
       },
     });

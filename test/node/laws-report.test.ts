@@ -2,7 +2,7 @@
 // check writes is taken for one; what is remembered saves a check and can do no more.
 // Method: small programs in two pools of other sizes and orders; reports made up by property and
 // bent field by field; a folder with files of all kinds.
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -11,7 +11,7 @@ import { nativeSha256 } from '../../node/crypto.ts';
 import { type ChildPool, createExecutor } from '../../node/executor/pool.ts';
 import { checkLaws, quickBounds } from '../../node/laws/check.ts';
 import { drawnTree, lawNames } from '../../node/laws/law.ts';
-import { rememberedIn } from '../../node/laws/remembered.ts';
+import type { Origin } from '../../node/laws/origin.ts';
 import {
   type CheckBounds,
   type LawReport,
@@ -20,13 +20,14 @@ import {
   originNodes,
   poolGroups,
   readLawReport,
+  refutesProgram,
   treeNodes,
   treeOf,
 } from '../../node/laws/report.ts';
 import { seededStream } from '../../node/laws/sampling.ts';
 import { type Items, noItems, type Subject } from '../../node/laws/subject.ts';
 import { describeOrigin } from '../../node/laws/words.ts';
-import { nameBlob, nameText } from '../../node/storage/naming.ts';
+import { nameBlob } from '../../node/storage/naming.ts';
 import { rawCid } from '../../protocol/merkle/cid.ts';
 import { op, program } from '../fixtures/programs/assemble.ts';
 import {
@@ -35,12 +36,14 @@ import {
   griddedFloatSum,
   sampledProgram,
 } from '../fixtures/programs/lawless.ts';
-import { lawSubject } from '../support/law-subject.ts';
+import { floatItems, lawSubject } from '../support/law-subject.ts';
 import { reachEveryLine } from '../support/lines.ts';
 
 const beside = 'test/node/laws-inspection.test.ts';
+const budget = 'test/node/laws-budget.test.ts';
 reachEveryLine('laws', {
   ...{ T8: beside, T9: beside, T10: beside, T11: beside, T12: beside },
+  ...{ T15: budget, T16: budget, T17: budget, T18: budget },
 });
 
 const directory = mkdtempSync(join(tmpdir(), 'anwansi-laws-'));
@@ -56,24 +59,12 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
 });
 
-let folderCount = 0;
-
 const subjectOf = (bytes: Uint8Array, executor: ChildPool, rest: Partial<Subject> = {}): Subject =>
   lawSubject(bytes, directory, executor, rest);
 
-/** Eight bytes an item, in files of a folder. */
-function itemsOf(values: readonly number[]): Items {
-  const folder = join(directory, `items-${folderCount++}`);
-  mkdirSync(folder);
-  const bytes = values.map((value) => new Uint8Array(Float64Array.of(value).buffer));
-  const pathOf = (index: number): string => join(folder, String(index));
-  for (const [index, item] of bytes.entries()) writeFileSync(pathOf(index), item);
-  return {
-    count: values.length,
-    source: (index) => ({ kind: 'file', path: pathOf(index) }),
-    bytes: async (index) => bytes[index]!,
-  };
-}
+type Origins = Parameters<typeof describeOrigin>[0];
+
+const itemsOf = (values: readonly number[]): Items => floatItems(values, directory);
 
 const small: CheckBounds = { ...quickBounds, made: 8, samples: 8, folds: 8, doubled: 2 };
 const runs = 48;
@@ -180,11 +171,52 @@ describe('a report', () => {
     const subject = subjectOf(bytes, pools[0]!);
     const { report } = await checkLaws(subject, items, { runs, seed: '3', bounds });
     expect(report.example).toBeNull();
-    // A trap in its place is an outcome that orders differ in.
-    const trap = program({ anw_combine: [...compare, ...op.unreachable, 0x0b, ...kept] });
-    const refuted = await checkLaws(subjectOf(trap, pools[0]!), items, { runs, seed: '3', bounds });
-    expect(refuted.report.verdict).toBe('refuted');
   });
+
+  test('refutes by a failure on one side only where the job at hand comes to both', async () => {
+    const asked = { runs: 200, seed: '3', bounds: small };
+    const check = (name: CombineName, items: Items, warns = false) =>
+      checkLaws(subjectOf(eightByteProgram(name), pools[0]!), items, { ...asked, warns });
+    const traps = 'trap in one order';
+    const none = await check(traps, noItems);
+    expect(none.report).toMatchObject({ verdict: 'none-found', example: null });
+    expect(none.report.oneSided).toBeGreaterThan(20);
+    expect(none.warning).toBeNull();
+    // An author is shown an example, and everybody comes to the same report.
+    const warned = await check(traps, noItems, true);
+    const sides = [warned.warning!.leftValue.kind, warned.warning!.rightValue.kind];
+    expect(sides.sort()).toEqual(['failed', 'value']);
+    expect(warned.blob).toEqual(none.blob);
+    const items = itemsOf([1, 2, 3]);
+    const own = await check(traps, items);
+    expect(own.report).toMatchObject({ verdict: 'refuted', together: true });
+    const nodes = own.report.example!.operands.flatMap(({ origin }) => origin);
+    expect(nodes.every(({ kind }) => kind === 'item')).toBe(true);
+    expect(refutesProgram(own.report)).toBe(false);
+    // Items of which no seat combines one with another, and one item beside itself, tell nothing.
+    for (const apart of [
+      { ...items, together: false },
+      { ...items, places: [1] },
+    ])
+      expect((await check(traps, apart)).report.verdict).toBe('none-found');
+    // Bytes that differ do, on whatever values.
+    for (const some of [noItems, items, { ...items, together: false }]) {
+      for (const name of ['float sum', 'first', 'saturating'] as const) {
+        const { report } = await check(name, some);
+        expect(report.verdict, name).toBe('refuted');
+        expect(refutesProgram(report)).toBe(true);
+      }
+    }
+    const sum = await check('sum that traps', items, true);
+    expect(sum.report).toMatchObject({ verdict: 'none-found' });
+    expect(sum.report.oneSided).toBeGreaterThan(0);
+    expect(sum.warning!.operands.length).toBeLessThanOrEqual(3);
+  });
+});
+
+const valueSide = (byte: number) => ({
+  ...{ kind: 'value' as const, bytes: 1, hash: nativeSha256(Uint8Array.of(byte)) },
+  head: Uint8Array.of(byte),
 });
 
 /** Reports as checks write them. */
@@ -218,37 +250,26 @@ const reports = fc
   })
   .map(({ count, sides, places, refuted, seed, ...rest }): LawReport => {
     const draw = seededStream(seed, 'reports');
-    const operands = Array.from({ length: count }, (_, index) => ({
-      origin: originNodes(
-        {
-          kind: 'fold',
-          parts: [
-            { kind: 'item', index },
-            { kind: 'made', bytes: new Uint8Array(600) },
-          ],
-        },
-        nativeSha256,
-      ),
-      value: sides[0],
-    }));
+    const [one, another] = sides;
+    const isOneSided = one.kind !== another.kind;
+    const operands = Array.from({ length: count }, (_, index) => {
+      const item: Origin = { kind: 'item', index };
+      const other: Origin = isOneSided
+        ? { kind: 'item', index: count + index }
+        : { kind: 'made', bytes: new Uint8Array(600) };
+      const origin = originNodes({ kind: 'fold', parts: [item, other] }, nativeSha256);
+      return { origin, value: one };
+    });
     const left = treeNodes(drawnTree(count, draw));
     const other = [...left.slice(0, -1).map((place) => (place === 0 ? 0 : count + 1 - place)), 0];
-    const [one] = sides;
+    const [a, b] = isOneSided ? [one, another] : [valueSide(1), valueSide(2)];
     const example = {
-      ...{ law: 'order' as const, operands, left, right: other, leftValue: one },
-      rightValue:
-        one.kind === 'failed'
-          ? {
-              kind: 'value' as const,
-              bytes: 0,
-              hash: nativeSha256(Uint8Array.of()),
-              head: Uint8Array.of(),
-            }
-          : { kind: 'failed' as const, class: 'trap' as const },
+      ...{ law: 'order' as const, operands, left, right: other },
+      ...{ leftValue: a!, rightValue: b! },
     };
     return {
       ...{
-        version: 1,
+        version: 2,
         program: rawCid(nativeSha256(Uint8Array.of(count))),
         rewriter: 1,
         costTable: 1,
@@ -258,7 +279,7 @@ const reports = fc
       input: { kind: 'generated', places: places.sort((a, b) => a - b) },
       verdict: refuted ? 'refuted' : 'none-found',
       example: refuted ? example : null,
-      ...{ failedAlike: 1, dear: 2, refusedItems: 3, fuel: 4n },
+      ...{ failedAlike: 1, oneSided: 5, dear: 2, refusedItems: 3, fuel: 4n, together: true },
     };
   });
 
@@ -294,7 +315,24 @@ describe('reading a report', () => {
         ];
         for (const change of bad) expect(bend({ example: { ...example, ...change } })).toBeNull();
         expect(treeNodes(treeOf(left))).toEqual(left);
-        expect(describeOrigin(first!.origin)).toMatch(/^fold of \(map of item 0, map of 600 bytes/);
+        const isOneSided = leftValue.kind !== example.rightValue.kind;
+        expect(refutesProgram(report)).toBe(!isOneSided);
+        expect(describeOrigin(first!.origin)).toMatch(
+          isOneSided ? /^fold of \(map of item 0, map of item/ : /^fold of .*, map of 600 bytes/,
+        );
+        const origins = (change: (nodes: Origins) => Origins) =>
+          bend({
+            example: {
+              ...example,
+              operands: [{ ...first!, origin: change(first!.origin) }, ...operands.slice(1)],
+            },
+          });
+        const sound = isOneSided ? null : report;
+        // Of items that are not folded together, of one twice, or of anything else.
+        expect(bend({ together: false }) === null).toBe(isOneSided);
+        const twice = origins((nodes) => [nodes[0]!, nodes[0]!, nodes[2]!]);
+        const foreign = origins((nodes) => [nodes[0]!, { kind: 'empty' }, nodes[2]!]);
+        for (const other of [twice, foreign]) expect(other === null).toBe(sound === null);
       }),
       { numRuns: 40 },
     );
@@ -311,60 +349,5 @@ describe('reading a report', () => {
     }
     expect(readLawReport(bytes.slice(0, -1))).toBeNull();
     expect(readLawReport(Uint8Array.of())).toBeNull();
-  });
-});
-
-describe('what is remembered', () => {
-  const folder = (): string => join(directory, `remembered-${folderCount++}`);
-  const check = async (name: CombineName) => {
-    const subject = subjectOf(eightByteProgram(name), pools[0]!);
-    const bounds = { ...small, shrunk: 40 };
-    const { report, blob } = await checkLaws(subject, itemsOf([1, 2]), { runs, seed: '1', bounds });
-    return { cid: nameBlob(subject.program.bytes).cid, report, blob: blob! };
-  };
-
-  test('is a verdict of this program, whatever else lies there', async () => {
-    const [sum, first] = [await check('sum'), await check('first')];
-    const place = folder();
-    const remembered = rememberedIn(place);
-    expect(await remembered.read(sum.cid)).toBeNull();
-    await remembered.write(sum.cid, sum.blob);
-    await remembered.write(first.cid, first.blob);
-    expect(await remembered.read(sum.cid)).toEqual(sum.report);
-    expect((await remembered.read(first.cid))?.verdict).toBe('refuted');
-    const names = readdirSync(place);
-    expect(names).toHaveLength(2);
-    for (const spoiled of [Uint8Array.of(), Uint8Array.of(1, 2), sum.blob.bytes.slice(1)]) {
-      for (const name of names) writeFileSync(join(place, name), spoiled);
-      expect(await remembered.read(sum.cid)).toBeNull();
-    }
-    // A report of another program under this one's name, of other rules, or without a verdict.
-    await remembered.write(sum.cid, first.blob);
-    expect(await remembered.read(sum.cid)).toBeNull();
-    await remembered.write(sum.cid, lawBlob({ ...sum.report, costTable: 77 }));
-    expect(await remembered.read(sum.cid)).toBeNull();
-    await remembered.write(sum.cid, lawBlob({ ...sum.report, verdict: 'untested' }));
-    expect(await remembered.read(sum.cid)).toBeNull();
-    await remembered.write(sum.cid, sum.blob);
-    expect(await remembered.read(sum.cid)).toEqual(sum.report);
-  });
-
-  test('is bounded, and a folder that cannot be is no error', async () => {
-    const { cid, blob } = await check('sum');
-    const place = folder();
-    mkdirSync(place);
-    for (let at = 0; at < 1_030; at++) {
-      const name = rawCid(nativeSha256(Uint8Array.of(at >> 8, at & 255)));
-      writeFileSync(join(place, `${nameText(name)}.law`), '');
-    }
-    writeFileSync(join(place, 'notes.txt'), 'mine');
-    await rememberedIn(place).write(cid, blob);
-    expect(readdirSync(place)).toHaveLength(1_025);
-    expect(readdirSync(place)).toContain('notes.txt');
-    expect(await rememberedIn(place).read(cid)).not.toBeNull();
-    const file = join(directory, 'a-file');
-    writeFileSync(file, '');
-    await rememberedIn(join(file, 'below')).write(cid, blob);
-    expect(await rememberedIn(join(file, 'below')).read(cid)).toBeNull();
   });
 });

@@ -1,10 +1,21 @@
 // Goal: programs written in C and in AssemblyScript give the same bytes, or fail, alike.
+// What AssemblyScript's own library offers works in a program, its start function included.
 // Method: both builds of two programs side by side, on random and extreme parameters, items,
-// values, damaged values and seeds; a comparison that tells different programs apart.
+// values, damaged values and seeds; a comparison that tells different programs apart. A program of
+// the library, built by the kit, against a count in JavaScript, by many plans; and the same with an
+// allocator that hands out what is the library's.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
-import { hasClang } from '../../node/kit/build.ts';
+import { afterAll, describe, expect, test } from 'vitest';
+import * as sandbox from '../../node/executor/program.ts';
+import { buildProgram as build, hasClang } from '../../node/kit/build.ts';
+import { beginProject } from '../../node/kit/project.ts';
 import { buildProgram, programPath, twins } from '../../programs/build.ts';
+import { sha256 } from '../../protocol/crypto/hash.ts';
+import { evaluatePlan } from '../../protocol/execution/evaluate.ts';
+import { leftPlan, shuffledPlan } from '../fixtures/programs/plan.ts';
 import { type OpenProgram, openProgram, outcomeOf } from '../support/open-program.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -185,6 +196,77 @@ describe('nqueens', () => {
       ),
       { numRuns: 200 },
     );
+  });
+});
+
+describe('the library of AssemblyScript', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'anwansi-library-'));
+  afterAll(() => rmSync(directory, { recursive: true }));
+  const source = new URL('../fixtures/programs/words-library.as.txt', import.meta.url);
+  const built = async (name: string, files: Record<string, string> = {}): Promise<Uint8Array> => {
+    const { folder, recipe } = await beginProject(join(directory, name), 'as');
+    const program = { 'program.ts': readFileSync(source, 'utf8'), ...files };
+    for (const [file, text] of Object.entries(program))
+      writeFileSync(join(folder, 'source', file), text);
+    return build(recipe);
+  };
+  const fuel = { item: 10n ** 9n, combine: 10n ** 9n };
+  const evaluate = (program: sandbox.Program, items: readonly string[], plan: number[]) =>
+    evaluatePlan(plan, items.length, fuel.item, {
+      map: (place) => sandbox.mapItem(program, bytes(''), bytes(items[place]!), fuel.item),
+      combine: (a, b) => sandbox.combine(program, a, b, fuel.combine),
+      sha256,
+    });
+  /** The same count, in JavaScript. */
+  const counted = (items: readonly string[]): string => {
+    const counts = new Map<string, number>();
+    for (const word of items.flatMap((item) => item.toLowerCase().split(/[ \t\r\n.,;:!?()"]/)))
+      if (word !== '') counts.set(word, (counts.get(word) ?? 0) + 1);
+    const words = [...counts.keys()].sort((a, b) => (a < b ? -1 : 1));
+    return words.map((word) => `${counts.get(word)} ${word}`).join('\n');
+  };
+  const word = fc.oneof(
+    fc.constantFrom('the', 'The', 'naïve', 'Ä', '日本', '🙂', 'x'.repeat(3_000), "it's"),
+    fc.stringMatching(/^[a-zA-Z0-9]{1,8}$/),
+  );
+  const gap = fc.constantFrom(' ', '\n', '. ', ', "', ')', '\t\t');
+  const item = fc
+    .array(fc.tuple(word, gap), { maxLength: 60 })
+    .map((parts) => parts.flat().join(''));
+
+  test('maps, sets, arrays, strings and objects give the right bytes, whatever the plan', async () => {
+    const program = sandbox.openProgram(await built('words'));
+    fc.assert(
+      fc.property(fc.array(item, { minLength: 1, maxLength: 5 }), fc.nat(), (items, seed) => {
+        const straight = evaluate(program, items, leftPlan(items.length));
+        expect(new TextDecoder().decode(straight.value!)).toBe(counted(items));
+        const shuffled = evaluate(program, items, shuffledPlan(items.length, seed));
+        for (const part of ['value', 'mapFuel', 'hashes'] as const)
+          expect(shuffled[part], part).toEqual(straight[part]);
+      }),
+      { numRuns: 60 },
+    );
+    const long = Array.from({ length: 30_000 }, (_, at) => `word${(at * at) % 4_999}\n`).join('');
+    const whole = evaluate(program, [long], leftPlan(1));
+    expect(new TextDecoder().decode(whole.value!)).toBe(counted([long]));
+  });
+
+  test('an allocator of its own would hand out the library’s memory', async () => {
+    const memory = `
+      let top: usize = 0;
+      export function allocate(size: u64): usize {
+        if (top == 0) top = __heap_base;
+        const start = top;
+        top += <usize>size;
+        return start;
+      }
+      export function result(pointer: usize, length: usize): u64 {
+        return (u64(pointer) << 32) | u64(length);
+      }`;
+    const program = sandbox.openProgram(await built('collides', { 'memory.ts': memory }));
+    const text = 'the cat and the dog '.repeat(100);
+    const { value } = evaluate(program, [text], leftPlan(1));
+    expect(value === null || new TextDecoder().decode(value) !== counted([text])).toBe(true);
   });
 });
 

@@ -377,7 +377,8 @@ describe('in real children', () => {
       const outcome = await executor.runSubtask(run, never);
       return outcome.kind === 'done' ? outcome.value! : none;
     });
-    const folded = await executor.fold(path, await Promise.all(halves), fuelFoldMax, never);
+    const most = { combine: fuelCallMax, fold: fuelFoldMax };
+    const folded = await executor.fold(path, await Promise.all(halves), most, never);
     expect(folded).toMatchObject({ kind: 'ok', value });
   });
 });

@@ -26,7 +26,14 @@ function preparedAt(height: number, timeMs: number): Prepared {
   const signed = signPrimes({ network, program: new Uint8Array(36), items: 1, to: 9, anchor });
   const { job } = signed;
   const id = jobId(job);
-  const measured = { limits: limitsOf(job), items: [], combine: null, render: null, unrun: null };
+  const measured = {
+    limits: limitsOf(job),
+    items: [],
+    combine: null,
+    combineMs: 0,
+    render: null,
+    unrun: null,
+  };
   return { signed, id, items: 1, inputBytes: 0, programCid: job.program, measured, renewals: 0 };
 }
 

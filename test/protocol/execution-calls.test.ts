@@ -5,7 +5,15 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { engine, validateModule } from '../../node/executor/engine.ts';
 import { callProgram, HostFailure } from '../../node/executor/instance.ts';
-import { check, count, fold, mapItem, openProgram, sample } from '../../node/executor/program.ts';
+import {
+  check,
+  combine,
+  count,
+  fold,
+  mapItem,
+  openProgram,
+  sample,
+} from '../../node/executor/program.ts';
 import { admitProgram } from '../../protocol/execution/admit.ts';
 import { combineValues } from '../../protocol/execution/evaluate.ts';
 import { callFuel, fuelAtStart, wallGuardMs } from '../../protocol/execution/fuel.ts';
@@ -254,7 +262,7 @@ describe('fuel', () => {
     expect(() => wallGuardMs(-1n)).toThrow();
   });
 
-  test('an item that the program makes has one limit, and a fold of values one', () => {
+  test('an item that the program makes has one limit, a fold of values one and one a combine', () => {
     const made = openProgram(
       program({}, [
         { name: 'anw_count', params: [i32, i32], results: [i64], body: op.i64(1n) },
@@ -270,11 +278,25 @@ describe('fuel', () => {
     expect(mapItem(made, parameters, 0n, whole.fuel - 1n)).toMatchObject(short);
     expect(mapItem(made, parameters, 0n, 9n)).toMatchObject(short);
     const values = ['a', '', 'b', 'c'].map((text) => new TextEncoder().encode(text));
-    const folded = fold(made, values, 1_000_000n);
+    const within = (combine: bigint, all: bigint, some = values) =>
+      fold(made, some, { combine, fold: all });
+    const folded = within(1_000_000n, 1_000_000n);
     if (!folded.ok) throw new Error(folded.reason);
-    expect(fold(made, values, folded.fuel).ok).toBe(true);
-    expect(fold(made, values, folded.fuel - 1n)).toMatchObject(short);
-    expect(fold(made, values.slice(0, 2), 0n)).toMatchObject({ ok: true, fuel: 0n });
+    expect(within(1_000_000n, folded.fuel).ok).toBe(true);
+    // The second combine has what the first one left.
+    const dearest = combine(made, values[0]!, values[2]!, 1_000_000n);
+    if (!dearest.ok) throw new Error(dearest.reason);
+    expect(folded.fuel).toBe(2n * dearest.fuel);
+    expect(within(1_000_000n, folded.fuel - 1n)).toMatchObject({
+      ...short,
+      limit: dearest.fuel - 1n,
+    });
+    expect(within(dearest.fuel, folded.fuel).ok).toBe(true);
+    expect(within(dearest.fuel - 1n, 1_000_000n)).toMatchObject({
+      ...short,
+      limit: dearest.fuel - 1n,
+    });
+    expect(within(0n, 0n, values.slice(0, 2))).toMatchObject({ ok: true, fuel: 0n });
     expect(combineValues(() => folded, new Uint8Array(0), values[0]!)).toMatchObject({ fuel: 0n });
   });
 });

@@ -36,6 +36,14 @@ describe('counted by hand', () => {
     // Loop and branch, taken until nothing is left: -2 is the first that is below 0.
     expect(of('an endless loop')).toMatchObject({ outcome: 'out-of-fuel', left: '-2' });
     expect(of('an indirect call').used).toBe('17');
+    expect(of('a reference of a function').used).toBe(`${8 + 1}`);
+    // A global is written, then read.
+    expect(of('an export behind a start function')).toMatchObject({ used: '2', value: 'i32:7' });
+    expect(of('a start function that leaves just enough').outcome).toBe('ok');
+    for (const name of ['leaves too little', 'runs out behind its end'])
+      expect(of(`a start function that ${name}`)).toMatchObject({
+        ...{ outcome: 'out-of-fuel', left: '-1' },
+      });
     expect(of('memory.fill of 999 bytes').used).toBe(`${300 + 124}`);
     expect(of('memory.grow by 15 pages')).toMatchObject({ used: '1015000', value: 'i32:1' });
     expect(of('memory.grow beyond the maximum')).toMatchObject({ value: 'i32:-1' });

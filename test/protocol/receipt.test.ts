@@ -126,7 +126,7 @@ describe('an honest receipt', () => {
       const facts = (name: Check): string[] =>
         found.findings.flatMap(({ check, because }) => (check === name ? [because] : []));
       expect(facts('lane').map((text) => text.split('; ').at(-1))).toEqual(
-        fuels.map((fuel) => `fuel ${fuel}`),
+        fuels.map((fuel) => `${fuel} units of fuel`),
       );
       const sum = fuels.reduce((all, fuel) => all + fuel);
       expect(facts('record').join()).toContain(`took ${sum} units of fuel`);
@@ -134,8 +134,9 @@ describe('an honest receipt', () => {
   });
 
   test('hands the limits of the fold and of the rendering to whoever runs them', () => {
-    const job = { fuelFold: 12_345n, fuelRender: 678n };
-    expect(scene({ seats: 4, job }).audit().work!.fuel).toEqual({ fold: 12_345n, render: 678n });
+    const job = { fuelCombine: 99n, fuelFold: 12_345n, fuelRender: 678n };
+    const limits = { combine: 99n, fold: 12_345n, render: 678n };
+    expect(scene({ seats: 4, job }).audit().work!.fuel).toEqual(limits);
   });
 
   test('prints a bound only where it is not a certainty', () => {
@@ -231,7 +232,8 @@ describe('failed jobs', () => {
 
   test('an unrenderable result is verified, and there are no bytes', () => {
     const { audit } = scene({ seats: 4 });
-    const fold = { kind: 'unrenderable', step: 'render', class: 'trap' } as const;
+    const trap = { kind: 'unrenderable', step: 'render', class: 'trap' } as const;
+    const fold = { ...trap, limit: 1_000n };
     expect(concludeAudit(audit(), { fold })).toMatchObject({ verdict: 'verified', result: null });
   });
 });

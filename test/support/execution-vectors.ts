@@ -99,6 +99,28 @@ const subnormal: Source = {
 const fill = [0x41, 0, 0x41, 0, 0x41, 0, 0xfc, 11, 0];
 const growNothing = [0x41, 0, 0x40, 0, 0x1a];
 
+/** A global that the start function makes seven before it does the rest. */
+const started = (body: readonly number[]): readonly [Source[], Extra] => [
+  [gives([i32], [0x23, 0]), { body: [...op.i32(7), 0x24, 0, ...body] }],
+  { 6: [1, i32, 1, 0x41, 0, 0x0b], 8: [1] },
+];
+
+function startRuns(): readonly Run[] {
+  const of = (name: string, body: readonly number[], fuel = plenty): Run => {
+    const [functions, extra] = started(body);
+    return run(name, functions, [], fuel, extra);
+  };
+  return [
+    of('an export behind a start function', []),
+    of('a start function that traps', op.unreachable),
+    of('a start function that never ends', op.loopForever, '1000000'),
+    of('a start function that calls itself', op.call(1)),
+    of('a start function that leaves just enough', [], '2'),
+    of('a start function that leaves too little', [], '1'),
+    of('a start function that runs out behind its end', [], '0'),
+  ];
+}
+
 function runs(): readonly Run[] {
   return [
     run('a loop of a thousand turns', [looped([])], ['i32:1000']),
@@ -113,6 +135,8 @@ function runs(): readonly Run[] {
       plenty,
       table,
     ),
+    run('a reference of a function', [gives([i32], [0xd2, 0, 0xd1])]),
+    ...startRuns(),
     run('memory.fill of 999 bytes', [gives([], [0x41, 0, 0x41, 7, ...op.i32(999), 0xfc, 11, 0])]),
     run('memory.grow by 15 pages', [gives([i32], [...op.i32(15), ...op.grow])]),
     run('memory.grow beyond the maximum', [gives([i32], [...op.i32(16), ...op.grow])]),
@@ -173,7 +197,7 @@ const asked = (
   name: string,
   bytes: Uint8Array,
   call: CallVector['call'],
-  given: Partial<Pick<CallVector, 'item' | 'values' | 'seed' | 'fuel' | 'parameters'>> = {},
+  given: Partial<Omit<CallQuestion, 'program' | 'call'>> = {},
 ): Call => ({
   ...{ name, program: base64(bytes), call, parameters: bytesOf('{}'), item: '', values: [] },
   ...{ seed: '', fuel: plenty, ...given },
@@ -190,6 +214,9 @@ function calls(): readonly Call[] {
   const whole = BigInt(foundByCall(asked('', plain, 'map', { item })).used!);
   const shared = BigInt(foundByCall(asked('', made, 'map', { item: '#2' })).used!);
   const folded = BigInt(foundByCall(asked('', plain, 'fold', { values })).used!);
+  // The second combine is as dear as the first, or dearer by what its longer arguments cost.
+  const pair = [values[0]!, values[3]!];
+  const dearest = foundByCall(asked('', plain, 'fold', { values: pair })).used!;
   return [
     asked('an item', plain, 'map', { item }),
     asked('an item that has just enough', plain, 'map', { item, fuel: `${whole}` }),
@@ -208,9 +235,23 @@ function calls(): readonly Call[] {
     asked('a result outside of the memory', program({ anw_map: op.i64(-1n) }), 'map', { item }),
     asked('an allocation outside', program({ anw_alloc: op.i32(-8) }), 'map', { item }),
     asked('an item that traps', program({ anw_map: op.unreachable }), 'map', { item }),
+    ...startCalls(),
     asked('a fold of four values, one empty', plain, 'fold', { values }),
     asked('the same with just enough', plain, 'fold', { values, fuel: `${folded}` }),
     asked('the same without one unit', plain, 'fold', { values, fuel: `${folded - 1n}` }),
+    asked('a fold whose combines have just enough', plain, 'fold', {
+      values,
+      fuelCombine: dearest,
+    }),
+    asked('the same without one unit of a combine', plain, 'fold', {
+      ...{ values, fuelCombine: `${BigInt(dearest) - 1n}` },
+    }),
+    asked('combines that may use more than their fold', plain, 'fold', {
+      ...{ values, fuel: `${folded - 1n}`, fuelCombine: plenty },
+    }),
+    asked('a fold of what can never be combined', program({ anw_combine: endless }), 'fold', {
+      ...{ values, fuelCombine: '999999' },
+    }),
     asked('a fold of one value', plain, 'fold', { values: [item], fuel: '1' }),
     asked('a count', made, 'count'),
     asked('a value by chance', rich, 'sample', { seed }),
@@ -218,6 +259,41 @@ function calls(): readonly Call[] {
     asked('a check that refutes', rich, 'check', { item, values: [bytesOf('6 byte')], seed }),
     asked('a render', rich, 'render', { values: [item] }),
     asked('a render of a program without one', plain, 'render', { values: [item], fuel: '1' }),
+  ];
+}
+
+/** Programs that move where they allocate before they do, and one whose data does not fit. */
+function startCalls(): readonly Call[] {
+  const started = (body: readonly number[], data: readonly number[] = []): Uint8Array => {
+    const start: FunctionSource = { name: null, params: [], results: [], body };
+    const segment = data.length === 0 ? [] : [{ id: 11, content: data }];
+    return program({}, [start], { raw: [{ id: 8, content: [4] }, ...segment] });
+  };
+  const moving = started([...op.i32(65_530), 0x24, 0]);
+  const given = { item: bytesOf('item'), parameters: '' };
+  const ask = (name: string, bytes: Uint8Array, more = {}): Call =>
+    asked(name, bytes, 'map', { ...given, ...more });
+  const whole = BigInt(foundByCall(ask('', moving)).used!);
+  const values = ['one', 'two', 'three'].map(bytesOf);
+  return [
+    ask('a start function before the allocation', moving),
+    ask('the same with just enough', moving, { fuel: `${whole}` }),
+    ask('the same without one unit', moving, { fuel: `${whole - 1n}` }),
+    ask('a start function that leaves no room', moving, { item: bytesOf('longer') }),
+    asked('a start function before each combine', moving, 'fold', { values }),
+    ask('a start function before a map of nothing', started(op.unreachable), { item: '' }),
+    ask(
+      'data that does not fit before a start function that never ends',
+      started(endless, [1, 0, ...op.i32(65_535), 0x0b, 2, 1, 2]),
+    ),
+    ask(
+      'a start function that sees the data',
+      // The byte at 0 becomes where allocation begins: 5 * 1 000.
+      started(
+        [...op.i32(0), 0x2d, 0, 0, ...op.i32(1_000), 0x6c, 0x24, 0],
+        [1, 0, ...op.i32(0), 0x0b, 1, 5],
+      ),
+    ),
   ];
 }
 

@@ -2,9 +2,22 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { validateModule } from '../../node/executor/engine.ts';
-import type { Subject } from '../../node/laws/subject.ts';
+import type { Items, Subject } from '../../node/laws/subject.ts';
 import type { Executor } from '../../node/ports.ts';
 import { admitProgram } from '../../protocol/execution/admit.ts';
+
+/** Floats of eight bytes as items, in files of a folder of their own below `directory`. */
+export function floatItems(values: readonly number[], directory: string): Items {
+  const folder = mkdtempSync(join(directory, 'items-'));
+  const bytes = values.map((value) => new Uint8Array(Float64Array.of(value).buffer));
+  const pathOf = (index: number): string => join(folder, String(index));
+  for (const [index, item] of bytes.entries()) writeFileSync(pathOf(index), item);
+  return {
+    count: values.length,
+    source: (index) => ({ kind: 'file', path: pathOf(index) }),
+    bytes: async (index) => bytes[index]!,
+  };
+}
 
 /** A program in a folder of its own below `directory`, which the executor can read. */
 export function lawSubject(

@@ -81,6 +81,7 @@ export function openSandbox(): Sandbox {
         combineMax: expect.any(BigInt),
         combineSum: expect.any(BigInt),
         memoryBytesMax: 65_536,
+        used: expect.any(BigInt),
       },
       slowestItemMs: expect.any(Number),
     });

@@ -36,10 +36,22 @@ export const fuelCodes = [
       'Return pointer and length of bytes in memory; make values smaller.',
     ],
     [
+      'ITEM_FAILED',
+      'An item failed when it was tried on this machine: nothing was submitted, nothing is paid.',
+      'The parameters are not what the program takes, the input is not of its kind, or it is wrong.',
+      'Look at the item with `anwansi program bench`; `anwansi run --unchecked` submits regardless.',
+    ],
+    [
       'COMBINE_FAILED',
       'No item failed, but combining their values did.',
       'A combine trapped, gave a value that is none, or used up its fuel or its depth.',
-      'Run `anwansi program check`; where fuel ran out, see `--fuel-combine` and `--fuel-fold`.',
+      'Look at anw_combine; `anwansi program check` finds values on which it fails.',
+    ],
+    [
+      'RENDER_FAILED',
+      'The value of a few items could not be rendered on this machine: nothing was submitted.',
+      'The function anw_render trapped, gave a value that is none, or used up its fuel or its depth.',
+      'Let anw_render show the value of any items; `anwansi run --unchecked` submits regardless.',
     ],
   ]),
 ];

@@ -33,9 +33,9 @@ export const jobCodes = [
     ],
     [
       'JOB_ITEM_FAILED',
-      'The job failed: its program failed on an item, and the seats agree on that.',
+      'The job failed: its program failed on an item or a combine, and the seats agree on that.',
       'The program trapped, returned a value that is none, or used up its fuel or its depth.',
-      'The result names the lowest failing item; correct the program or the input.',
+      'The message names the lowest failing item: try it with `anwansi program bench`.',
     ],
     [
       'LANE_CONTRADICTION',
@@ -48,8 +48,8 @@ export const jobCodes = [
     [
       'JOB_OUT_OF_WAVES',
       'The job expired: a lane had no result when its last wave closed.',
-      'Too many drawn seats were silent or disagreed.',
-      'Submit it again, with more waves if this repeats.',
+      'Too many drawn seats were silent, disagreed, or took longer than they were given.',
+      'Submit it again. If this repeats, see with `anwansi program bench` how long items and combines take.',
     ],
     [
       'JOB_NOT_INCLUDED_IN_TIME',

@@ -37,13 +37,7 @@ export const programCodes = [
       'PROGRAM_IMPORTS',
       'The program imports something.',
       'A program gets its input by the ABI and nothing else: no clock, no chance, no files.',
-      'Build it without imports; for AssemblyScript see programs/.',
-    ],
-    [
-      'PROGRAM_START',
-      'The program has a start function.',
-      'Nothing may run before the host calls.',
-      'Build it without a start function.',
+      'The message names the first import, and what to do about it; `anwansi program build` makes none.',
     ],
     [
       'PROGRAM_MEMORY',
@@ -128,7 +122,7 @@ export const programCodes = [
     [
       'PROGRAM_NOT_FOUND',
       'There is no such program.',
-      'It is neither a name under programs/ nor a file.',
+      'It is neither a name under programs/, nor the folder of a program, nor a file.',
       'Check the name; paths are meant from the directory you are in.',
     ],
     [
@@ -139,6 +133,12 @@ export const programCodes = [
     ],
   ]),
   ...entries(2, [
+    [
+      'PROGRAM_AMBIGUOUS',
+      'The name is that of two programs.',
+      'One comes along under it, and here is the folder of another.',
+      'Write a path for the folder, as ./NAME, or go to another directory for the other one.',
+    ],
     [
       'PARAMETERS_NOT_JSON',
       'The parameters are not JSON.',
@@ -272,8 +272,8 @@ export const programCodes = [
     [
       'PROGRAM_NO_TESTS',
       'The program has no tests.',
-      'Its folder tests/ has no file NAME.expected.',
-      'Write one, and NAME.input or NAME.json with what goes in.',
+      'Its folder tests/ has neither a file NAME.expected nor a file NAME.input.',
+      'Write NAME.expected, and NAME.input or NAME.json with what goes in.',
     ],
     [
       'PROGRAM_NOT_BUILT',
@@ -281,13 +281,25 @@ export const programCodes = [
       'Its folder has a source, but no .wasm file.',
       'Run `anwansi program build` first.',
     ],
+    [
+      'PROGRAM_STALE',
+      'The .wasm file of the folder is not built from the sources that are there.',
+      'A source or program.json was changed since, or the last build failed.',
+      'Run `anwansi program build` again; to use the old one, name the .wasm file itself.',
+    ],
   ]),
   ...entries(2, [
     [
       'PROGRAM_PROJECT',
       'The folder is not that of a program.',
-      'Its program.json is missing or wrong, or its name cannot be one.',
+      'Its program.json is missing or wrong.',
       'Begin one with `anwansi program new`; the message says what is wrong.',
+    ],
+    [
+      'PROGRAM_NAME',
+      'A program cannot have this name.',
+      'Names travel in manifests and file names: small letters, digits and -, at most 64.',
+      'Choose another last part of the path, such as the one in the message.',
     ],
     [
       'PROGRAM_EXISTS',

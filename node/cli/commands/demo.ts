@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { usualFee } from '../../client/fuel.ts';
 import type { Wish } from '../../client/prepare.ts';
 import { loadProgram } from '../../client/program.ts';
+import { bundledProgram } from '../../client/program-file.ts';
 import type { Embedded } from '../../embedded.ts';
 import { type Context, defineCommand } from '../command.ts';
 import { CliError, exitCodes } from '../error.ts';
@@ -35,7 +36,7 @@ export const demo = defineCommand({
     const primes = await runAndVerify(
       {
         ...common,
-        program: await loadProgram('primes', context.resolvePath),
+        program: await loadProgram(bundledProgram('primes'), context.resolvePath),
         parameters: `{"from":0,"to":${primesBelow}}`,
         inputPath: null,
       },
@@ -48,7 +49,7 @@ export const demo = defineCommand({
     const counted = await runAndVerify(
       {
         ...common,
-        program: await loadProgram('wordcount', context.resolvePath),
+        program: await loadProgram(bundledProgram('wordcount'), context.resolvePath),
         parameters: '',
         inputPath: text,
       },
@@ -76,7 +77,8 @@ async function runAndVerify(
 ): Promise<{ readonly job: FinishedJob; readonly text: string }> {
   const { runJob } = await import('../run-job.ts');
   const { passLaws } = await import('../law-gate.ts');
-  await passLaws(wish, network, context);
+  const named = { program: wish.program.name, input: wish.inputPath ?? undefined };
+  await passLaws(wish, network, { ...named, params: wish.parameters }, context);
   const job = await runJob(wish, network, context);
   await writeFile(receiptFile, job.receipt);
   const { conclusion } = await verifyFile(receiptFile, 'dev', context);

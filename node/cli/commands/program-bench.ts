@@ -1,12 +1,22 @@
 /** Measure a program in the sandbox: fuel, time and memory an item, and what a job needs. */
 import { fuelUnit, guardPicosecondsPerFuel } from '../../../protocol/params.ts';
+import { itemText } from '../../client/foreseen.ts';
 import { formatFuel } from '../../client/fuel.ts';
 import type { Bench, Spread } from '../../kit/bench.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../error.ts';
+import { foreseenDocument } from '../foreseen-words.ts';
 import { fuelOptions, fuelWish } from '../fuel-options.ts';
-import { limitWords, measuredDocument, measureWarnings, rangeText } from '../fuel-words.ts';
+import { limitWords, measuredDocument, rangeText } from '../fuel-words.ts';
 import { table } from '../output.ts';
+import { programArgument } from '../program-argument.ts';
+import {
+  estimateExit,
+  estimateWarnings,
+  failureLines,
+  foreseenOf,
+  labelled,
+} from '../quote-words.ts';
 
 export const programBench = defineCommand({
   name: 'program bench',
@@ -19,7 +29,7 @@ export const programBench = defineCommand({
     ],
   ],
   arguments: {
-    program: { kind: 'text', describe: 'A name under programs/, or a .wasm file.' },
+    program: { kind: 'text', describe: programArgument },
   },
   options: {
     input: { kind: 'path', placeholder: 'FILE', describe: 'An input of the kind it will work on.' },
@@ -42,9 +52,13 @@ export const programBench = defineCommand({
     const ground = await openGround(context, program, params ?? '');
     const options = { inputPath: input ?? null, itemCount, wished };
     const bench = await benchProgram(ground, options);
-    context.output.result(document(bench), lines(bench).join('\n'));
-    if (bench.item !== null) return exitCodes.done;
-    return bench.unrun === null ? exitCodes.jobFailed : exitCodes.inconclusive;
+    // Of an item nothing says more than this very bench.
+    const isOfValues = foreseenOf(bench)[0]?.what === 'combine';
+    const closer = isOfValues ? { program, input, params } : null;
+    const failures = failureLines(bench, ground.program, closer);
+    context.output.result(document(bench), [...failures, ...lines(bench)].join('\n'));
+    if (bench.benched.some((item) => item.class !== null)) return exitCodes.jobFailed;
+    return bench.unrun === null ? estimateExit(bench) : exitCodes.inconclusive;
   },
 });
 
@@ -53,7 +67,8 @@ const guardNanoseconds = Number(guardPicosecondsPerFuel) / 1_000;
 
 function lines(bench: Bench): readonly string[] {
   const { items, item, benched, measured, limits, fuel } = bench;
-  const line = (label: string, text: string): string => `${label.padEnd(11)}${text}`;
+  const line = labelled;
+  const units = 'units of fuel';
   const row = <T>(what: string, { least, median, most }: Spread<T>, show: (value: T) => string) => [
     what,
     ...[least, median, most].map(show),
@@ -66,7 +81,7 @@ function lines(bench: Bench): readonly string[] {
       : [
           table([
             ['an item', 'least', 'median', 'most'],
-            row('fuel', item.fuel, formatFuel),
+            row('units of fuel', item.fuel, formatFuel),
             row('time', item.ms, milliseconds),
             row('memory', item.memoryBytes, (bytes) => `${(bytes / 1024 / 1024).toFixed(2)} MiB`),
           ]),
@@ -75,20 +90,24 @@ function lines(bench: Bench): readonly string[] {
   return [
     ...spreads,
     line('items', `${items.count}${sizes}; ${benched.length} of them were run`),
-    ...(fuel === null ? [] : [line('all', `about ${formatFuel(fuel)} units of fuel`)]),
-    ...(combine === null
+    ...(fuel === null
+      ? []
+      : [line('all items', `about ${formatFuel(fuel)} ${units} in one execution`)]),
+    ...(combine === null || combine.count === 0
       ? []
       : [
           line(
             'a combine',
-            `${rangeText(combine.least, combine.most)} units, by ${combine.count} of them`,
+            `${rangeText(combine.least, combine.most)} ${units}, by ${combine.count} of them`,
           ),
         ]),
-    ...(render === null ? [] : [line('rendering', `${formatFuel(render.fuel)} units`)]),
+    ...(render === null || render.class !== null
+      ? []
+      : [line('rendering', `${formatFuel(render.fuel)} ${units}`)]),
     ...speedLines(bench).map(([label, text]) => line(label, text)),
     line('limits', `${limitWords(limits)}: what \`run\` would choose`),
-    ...failureLines(bench).map((text) => line('failed', text)),
-    ...measureWarnings(measured).map((warning) => line('warning', warning)),
+    ...failedItems(bench).map((text) => line('failed', text)),
+    ...estimateWarnings(bench).map((warning) => line('warning', warning)),
   ];
 }
 
@@ -106,12 +125,18 @@ function speedLines(bench: Bench): readonly (readonly [string, string])[] {
   ];
 }
 
-function failureLines({ benched, unrun }: Bench): readonly string[] {
+function failedItems({ benched, unrun }: Bench): readonly string[] {
   const failed = benched.filter((item) => item.class !== null);
-  const shown = failed.slice(0, 3).map(({ index, class: failure }) => `item ${index}: ${failure}`);
-  const more = failed.length > 3 ? [`${failed.length - 3} items more`] : [];
+  const shown = failed
+    .slice(0, failedShownMax)
+    .map((item) => `${itemText(item)} ${item.class}${item.said === null ? '' : `: ${item.said}`}`);
+  const left = failed.length - failedShownMax;
+  const more = left > 0 ? [`${left} more of the ${benched.length} items that were run`] : [];
   return [...shown, ...more, ...(unrun === null ? [] : [`the rest: ${unrun}`])];
 }
+
+/** Items that failed and are told each. */
+const failedShownMax = 3;
 
 function milliseconds(ms: number): string {
   return `${ms < 10 ? ms.toFixed(3) : ms.toFixed(0)} ms`;
@@ -123,7 +148,14 @@ function document(bench: Bench) {
     items: items.count,
     bytes: items.bytes,
     run: benched.length,
-    failed: benched.filter((one) => one.class !== null),
+    failed: benched
+      .filter((one) => one.class !== null)
+      .map(({ place, ...one }) => ({
+        ...one,
+        start: place?.start ?? null,
+        bytes: place?.bytes ?? null,
+      })),
+    failures: foreseenOf(bench).map(foreseenDocument),
     item,
     fuel,
     fuel_unit: fuelUnit,

@@ -1,7 +1,18 @@
 /** Test the laws of a program in the sandbox, and show the smallest counterexample. */
 import { randomBytes } from 'node:crypto';
+import { type Foreseen, foreseenCode, foreseenSentence } from '../../client/foreseen.ts';
+import type { Program } from '../../client/program.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes, usageError } from '../error.ts';
+import {
+  closerLine,
+  failureHints,
+  foreseenDocument,
+  jobWords,
+  type NamedJob,
+} from '../foreseen-words.ts';
+import { programArgument } from '../program-argument.ts';
+import { foreseenOf } from '../quote-words.ts';
 import { shellWord } from '../shell-word.ts';
 import { checkTarget, writeTarget } from '../target.ts';
 
@@ -21,7 +32,7 @@ export const programCheck = defineCommand({
     ],
   ],
   arguments: {
-    program: { kind: 'text', describe: 'A name under programs/, or a .wasm file.' },
+    program: { kind: 'text', describe: programArgument },
   },
   options: {
     runs: {
@@ -41,32 +52,62 @@ export const programCheck = defineCommand({
     // Loaded when it is needed: help and explanations come at once.
     const { openGround } = await import('../../kit/ground.ts');
     const { openItems } = await import('../../kit/items.ts');
+    const { estimateItems, sizedItems } = await import('../../kit/estimate.ts');
     const { checkLaws } = await import('../../laws/check.ts');
     const { seedLengthMax } = await import('../../laws/report.ts');
-    const { renderValues, reportDocument, reportLines } = await import('../../laws/words.ts');
+    const { combinesNothing, renderValues, reportDocument, reportLines } = await import(
+      '../../laws/words.ts'
+    );
     const seed = given ?? randomBytes(4).toString('hex');
     if (seed.length > seedLengthMax || !seed.isWellFormed())
       throw usageError(`a seed has at most ${seedLengthMax} letters`, 'Choose a shorter one.');
     if (file !== undefined) await checkTarget(file);
     const ground = await openGround(context, program, params ?? '');
     const items = await openItems(ground, input ?? null);
-    const check = await checkLaws(ground, items, { runs, seed });
+    const check = await checkLaws(ground, items, { runs, seed, warns: true });
     context.signal.throwIfAborted();
     const shown = await renderValues(ground, check);
-    const options = Object.entries({ input, params }).flatMap(([name, value]) =>
-      value === undefined ? [] : [`--${name}`, value],
-    );
-    const words = ['program', 'check', program, '--seed', seed, '--runs', String(runs), ...options];
-    const again = ['anwansi', ...words.map(shellWord)].join(' ');
+    const job = { program, input, params };
+    const drawn = `--seed ${shellWord(seed)} --runs ${runs}`;
+    const again = `anwansi program check ${jobWords(job, drawn)}`;
+    const taken = check.report.input;
+    // The laws say nothing of what fails: the very items that were taken are looked at for that.
+    const estimate =
+      taken.kind === 'none'
+        ? null
+        : await estimateItems(ground, { ...sizedItems(items), only: taken.places });
+    const failures = estimate === null ? [] : foreseenOf(estimate);
+    const barren = failures.length === 0 && combinesNothing(check.report);
     if (file !== undefined && check.blob === null)
       context.output.warn('no report was written: this machine could not run something');
     else if (file !== undefined) await writeTarget(file, check.blob!.bytes);
-    const lines = reportLines(check, shown, again);
-    context.output.result(reportDocument(check, shown, again), lines.join('\n'));
-    return {
-      refuted: exitCodes.refuted,
-      untested: exitCodes.inconclusive,
-      'none-found': exitCodes.done,
-    }[check.report.verdict];
+    const lines = [
+      ...failedLines(failures, job, ground.program),
+      ...reportLines(check, shown, again, failures.length > 0),
+      ...failures.slice(0, 1).map((one) => `FAILED: ${foreseenCode(one)}, the first line says why`),
+      ...(barren ? ['FAILED: COMBINE_FAILED, on any two values that were tried'] : []),
+    ];
+    const document = reportDocument(check, shown, again);
+    const data = { ...document, failures: failures.map(foreseenDocument) };
+    context.output.result(data, lines.join('\n'));
+    if (check.report.verdict === 'refuted') return exitCodes.refuted;
+    if (failures.length > 0 || barren) return exitCodes.jobFailed;
+    return check.report.verdict === 'untested' ? exitCodes.inconclusive : exitCodes.done;
   },
 });
+
+/** That the program fails on what it was given, and what to look at. */
+function failedLines(
+  failures: readonly Foreseen[],
+  job: NamedJob,
+  program: Program,
+): readonly string[] {
+  const [first] = failures;
+  if (first === undefined) return [];
+  // Of combines, nothing says more than this very check.
+  const closer = first.what === 'combine' ? [] : [closerLine(first, job)];
+  return [
+    ...failures.map((failure) => `FAIL  ${foreseenSentence(failure)}`),
+    ...[...failureHints(first, program), ...closer].map((hint) => `      ${hint}`),
+  ];
+}

@@ -11,10 +11,18 @@ import {
 import { formatFuel, usualFee } from '../../client/fuel.ts';
 import type { Estimate } from '../../kit/estimate.ts';
 import { type Context, defineCommand } from '../command.ts';
-import { usageError } from '../error.ts';
+import { exitCodes, usageError } from '../error.ts';
 import { type FuelValues, fuelOptions, fuelWish } from '../fuel-options.ts';
 import { table } from '../output.ts';
-import { type JobPrice, jobLines, jobPrice, measuredJob } from '../quote-words.ts';
+import { programArgument } from '../program-argument.ts';
+import {
+  estimateExit,
+  failureLines,
+  type JobPrice,
+  jobLines,
+  jobPrice,
+  measuredJob,
+} from '../quote-words.ts';
 import { formatAdversary, parseAdversary, parseLoss } from '../wish.ts';
 
 /** Sizes of a network that are quoted when none is asked for. */
@@ -45,7 +53,7 @@ export const quote = defineCommand({
     program: {
       kind: 'text',
       optional: true,
-      describe: 'A name under programs/, or a .wasm file: a few of its items are run here.',
+      describe: `${programArgument} A few of its items are run here.`,
     },
   },
   options: {
@@ -82,14 +90,16 @@ export const quote = defineCommand({
       seats === undefined
         ? seatCounts.map((count) => quoteOrRefusal(count, share, lossExponent))
         : [quoteOf(seats, share, lossExponent)];
-    const estimate = await estimateOf(values, context);
-    const priced = quotes.map((each) => ({ ...each, price: priceOf(each, estimate) }));
     const asked = `1e-${lossExponent}`;
+    const found = await estimateOf(values, context);
+    const estimate = found?.estimate ?? null;
+    const priced = quotes.map((each) => ({ ...each, price: priceOf(each, estimate) }));
     const job = estimate === null ? {} : { job: measuredJob(estimate) };
     const data = { loss: asked, ...job, quotes: priced.map(document) };
-    const above = estimate === null ? [] : [...jobLines(estimate), ''];
+    const above = found === null ? [] : [...found.failures, ...jobLines(found.estimate), ''];
     const rows = table([headingOf(estimate), ...priced.map(row)]);
     output.result(data, [...above, rows, '', ...legend(asked, estimate)].join('\n'));
+    return estimate === null ? exitCodes.done : estimateExit(estimate);
   },
 });
 
@@ -99,8 +109,10 @@ type JobValues = FuelValues & {
   readonly params: string | undefined;
 };
 
+type Found = { readonly estimate: Estimate; readonly failures: readonly string[] };
+
 /** Runs a few items of the job; null where none was named. */
-async function estimateOf(values: JobValues, context: Context): Promise<Estimate | null> {
+async function estimateOf(values: JobValues, context: Context): Promise<Found | null> {
   const { program, input, params } = values;
   const wished = fuelWish(values);
   if (program === undefined) {
@@ -115,7 +127,9 @@ async function estimateOf(values: JobValues, context: Context): Promise<Estimate
   const { openGround } = await import('../../kit/ground.ts');
   const { estimateJob } = await import('../../kit/estimate.ts');
   const ground = await openGround(context, program, params ?? '');
-  return estimateJob(ground, input ?? null, wished);
+  const estimate = await estimateJob(ground, input ?? null, wished);
+  const failures = failureLines(estimate, ground.program, { program, input, params });
+  return { estimate, failures };
 }
 
 /** Options that say something about a job. */
@@ -155,7 +169,7 @@ function quoteOrRefusal(
 }
 
 function headingOf(estimate: Estimate | null): string[] {
-  const prices = estimate === null ? [] : ['price', 'held'];
+  const prices = estimate === null ? [] : ['price (tokens)', 'held (tokens)'];
   return ['seats', 'adversary', 'liars', 'executions', 'lanes', ...prices, 'wrong result'];
 }
 
@@ -185,8 +199,8 @@ function faulty({ seats }: DrawPlan): number {
 
 function legend(asked: string, estimate: Estimate | null): readonly string[] {
   const prices = [
-    `price      tokens, about, at ${usualFee} for ${formatFuel(fuelUnit)} units of each execution`,
-    'held       tokens that the job needs until it has ended; what is not paid comes back',
+    `price      what the seats are paid together, about: ${usualFee} token for ${formatFuel(fuelUnit)} units of fuel of each execution`,
+    'held       what the account has to cover until the job has ended; what is not paid comes back',
   ];
   return [
     `asked      a wrong result for at most ${asked} of all jobs`,

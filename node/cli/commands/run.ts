@@ -6,10 +6,11 @@ import {
   adversaryWords,
 } from '../../../protocol/job/job.ts';
 import { defaultAdversary } from '../../../protocol/sampling/plan.ts';
+import { ClientError } from '../../client/error.ts';
 import { usualFee } from '../../client/fuel.ts';
 import type { Client } from '../../client/http.ts';
 import type { Wish } from '../../client/prepare.ts';
-import { loadProgram, programName } from '../../client/program.ts';
+import { loadProgram } from '../../client/program.ts';
 import type { Embedded } from '../../embedded.ts';
 import { faultNames } from '../../faults.ts';
 import { type Command, type Context, defineCommand } from '../command.ts';
@@ -26,6 +27,7 @@ import {
 import { exitCodes, usageError } from '../error.ts';
 import { type FuelValues, fuelOptions, fuelWish } from '../fuel-options.ts';
 import { attachLine, leaving } from '../job-words.ts';
+import { programArgument } from '../program-argument.ts';
 import type { RemoteValues } from '../remote-job.ts';
 import type { FinishedJob, NetworkWish } from '../run-job.ts';
 import { tellRun } from '../run-words.ts';
@@ -57,7 +59,10 @@ const options = {
     describe: 'Share of seats assumed to lie together: 0.05, 0.1, 0.2, max.',
   },
   ...fuelOptions,
-  unchecked: { kind: 'flag', describe: 'Submit without a look at the laws of the program.' },
+  unchecked: {
+    kind: 'flag',
+    describe: 'Submit without a look at the laws, and also where items fail that are tried here.',
+  },
   nodes: {
     kind: 'integer',
     placeholder: 'N',
@@ -140,7 +145,7 @@ export function runOn(start: Start, find: Find = async () => null): Command {
       ],
     ],
     arguments: {
-      program: { kind: 'text', describe: 'A name under programs/, or a .wasm file.' },
+      program: { kind: 'text', describe: programArgument },
     },
     options,
     run: async (context, values) => {
@@ -249,6 +254,7 @@ async function wishOf(values: JobValues, seats: number, context: Context): Promi
     adversary: adversaryWord(values.adversary, seats, context),
     fee: usualFee,
     fuel: fuelWish(values),
+    unchecked: values.unchecked,
   };
   await checkWish(wish);
   // A job costs something: its files are looked at before it runs.
@@ -271,9 +277,11 @@ async function runEmbedded(
   const looking = values.unchecked;
   const network = await start({ seats, faulty, fault, seed, looking }, context);
   const networkMs = Date.now() - started;
-  if (!values.unchecked) await passLaws(wish, network, context);
-  const job = await runJob(wish, network, context);
-  return keepAndTell(job, { networkMs, trust: 'dev' }, values, context);
+  const doubts = values.unchecked ? [] : await passLaws(wish, network, values, context);
+  const tell = (): void => doubts.forEach(context.output.note);
+  const job = await runJob(wish, network, context, tell).catch(refusing(wish, values, context));
+  const { name } = wish.program;
+  return keepAndTell(job, { networkMs, trust: 'dev', name }, values, context);
 }
 
 async function runRemote(
@@ -293,9 +301,12 @@ async function runRemote(
     const patient = await openClient({ ...values, api: url }, context, retriesOf.upload);
     const ground = await remoteGround(patient, values, context);
     const networkMs = Date.now() - started;
-    if (!values.unchecked) await passLaws(wish, ground, context);
+    const doubts = values.unchecked ? [] : await passLaws(wish, ground, values, context);
     const leave = leaving(url, context);
-    const submitted = await submitJob(wish, ground, context, (id) => leave.following(hex(id)));
+    const submitted = await submitJob(wish, ground, context, (id) => {
+      doubts.forEach(output.note);
+      leave.following(hex(id));
+    }).catch(refusing(wish, values, context));
     if (values.detach) {
       leave.over();
       return detached(hex(submitted.prepared.id), url, context);
@@ -304,10 +315,27 @@ async function runRemote(
       leave.following(hex(id)),
     ).finally(leave.over);
     const trust = trustWord(ground.trust, values.trust);
-    return await keepAndTell(job, { networkMs, trust }, values, context);
+    const { name } = wish.program;
+    return await keepAndTell(job, { networkMs, trust, name }, values, context);
   } catch (error) {
     throw await toldError(error);
   }
+}
+
+/** Tells of a job that is bound to fail what it is and where; nothing was submitted. */
+function refusing(
+  { program }: Wish,
+  values: JobValues,
+  { output }: Context,
+): (error: unknown) => Promise<never> {
+  return async (error) => {
+    const { foreseenDocument, refusedJob } = await import('../foreseen-words.ts');
+    if (output.json && error instanceof ClientError && 'failure' in error.detail) {
+      const failure = foreseenDocument(error.detail.failure);
+      output.result({ job: null, state: 'refused', result: null, failure }, '');
+    }
+    throw refusedJob(error, values, program);
+  };
 }
 
 function detached(job: string, url: string, { output }: Context): number {
@@ -318,17 +346,16 @@ function detached(job: string, url: string, { output }: Context): number {
   return exitCodes.done;
 }
 
-type Ended = { readonly networkMs: number; readonly trust: string };
+type Ended = { readonly networkMs: number; readonly trust: string; readonly name: string };
 
 /** Keeps the receipt in its file, and tells the rest. */
 async function keepAndTell(
   job: FinishedJob,
-  { networkMs, trust }: Ended,
+  { networkMs, trust, name }: Ended,
   values: JobValues,
   context: Context,
 ): Promise<number> {
   const { shortId } = await import('../run-job.ts');
-  const name = programName(values.program);
   const receiptFile =
     values.receipt ?? context.resolvePath(`${name}-${shortId(job.prepared.id)}.receipt`);
   await writeTarget(receiptFile, job.receipt);

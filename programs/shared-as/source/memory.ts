@@ -1,4 +1,9 @@
-/** Hand out memory and never take it back: the instance dies after its call. */
+/**
+ * Hand out memory and never take it back: the instance dies after its call.
+ *
+ * It begins where the library's memory begins, too: a program with strings, arrays, maps or objects
+ * that come into being while it runs takes `template-as/source/memory.ts` instead.
+ */
 
 /** Pages of 64 KiB taken at once: growing is slow, whatever the step. */
 const pagesStep: u32 = 64;
