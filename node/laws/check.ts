@@ -49,7 +49,7 @@ export const fullBounds: CheckBounds = {
 /** What fits in front of a job, or beside one. */
 export const quickBounds: CheckBounds = {
   ...{ items: 3, made: 24, samples: 24, folds: 16, doubled: 4, shrunk: 300 },
-  ...{ callFuel: 2n ** 26n, fuel: 2n ** 30n },
+  ...{ callFuel: 2n ** 28n, fuel: 2n ** 33n },
 };
 export const quickRunCount = 200;
 
