@@ -95,6 +95,8 @@ export type Frame = {
   repeatSlot: number;
   /** The outermost construct that a branch inside it leads to. */
   target: number;
+  /** The outermost construct that a label inside it names, in dead code too; `return` names none. */
+  named: number;
   /** Branches that lead back to this loop, or behind this construct. */
   branches: number;
   /** Event of a loop's begin; -1 for other constructs. */
@@ -162,6 +164,7 @@ export function enter(module: Anatomy, index: number, limits: InstrumentLimits):
     armSlot: -1,
     repeatSlot: -1,
     target: 0,
+    named: 0,
     branches: 0,
     begin: -1,
     holdsLoop: false,

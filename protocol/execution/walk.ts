@@ -129,7 +129,10 @@ function open(state: State, kind: number, at: number): void {
   const armSlot = kind === form.if && !dead ? state.slot : -1;
   const slots = { slot, loopSlot, armSlot, repeatSlot: -1 };
   const flags = { branches: 0, holdsLoop: false, dead };
-  frames.push((state.top = { kind, ...slots, target, begin, base, parameters, results, ...flags }));
+  const leads = { target, named: target };
+  frames.push(
+    (state.top = { kind, ...slots, ...leads, begin, base, parameters, results, ...flags }),
+  );
 }
 
 /** Notes where a loop begins, as one that is not small; returns the event. */
@@ -172,6 +175,7 @@ function close(state: State, at: number): void {
   if (outer === undefined) return;
   state.top = outer;
   outer.holdsLoop ||= frame.holdsLoop || (frame.loopSlot >= 0 && frame.branches > 0);
+  outer.named = Math.min(outer.named, frame.named);
   state.dead = frame.dead;
   if (frame.dead) return;
   cutBack(state, frame.base);
@@ -181,7 +185,9 @@ function close(state: State, at: number): void {
     if (frame.branches > 0) {
       mark('X48');
       state.loops = true;
-      const closed = frame.target >= frames.length && frame.parameters + frame.results === 0;
+      // In a copy, labels outside of it have other numbers: the engine minds them in dead code too.
+      const outermost = Math.min(frame.target, frame.named);
+      const closed = outermost >= frames.length && frame.parameters + frame.results === 0;
       if (closed && !frame.holdsLoop) noteSmallLoop(state, frame, at);
     } else {
       mark('X49');
@@ -232,6 +238,7 @@ function aim(state: State): number {
   const label = reader.index(frames.length, 'label');
   const target = frames.length - 1 - label;
   const frame = frames[target]!;
+  state.top.named = Math.min(state.top.named, target);
   if (!state.dead) {
     state.top.target = Math.min(state.top.target, target);
     frame.branches += 1;

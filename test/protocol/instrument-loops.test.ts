@@ -1,6 +1,7 @@
 // Goal: that small loops are written out changes nothing that a program or its host can see.
 // Method: loops in the shapes of compilers, with stores; each limit of fuel, both ways rewritten.
 import { describe, expect, test } from 'vitest';
+import { validateModule } from '../../node/executor/engine.ts';
 import { linesBut } from '../support/execution-lines.ts';
 import { reachEveryLine } from '../support/lines.ts';
 import { i32, meter, moduleOf, type Run, rewritten } from '../support/modules.ts';
@@ -100,6 +101,20 @@ function shapes(round: Statement[], last: Statement[]): Record<string, Statement
       kind: 'block',
       body: [{ kind: 'loop', body: [{ ...again, label: 1, test: more }, ...round, again] }],
     },
+    'an end of all amid it': {
+      kind: 'loop',
+      body: [
+        ...round,
+        advance,
+        {
+          kind: 'if',
+          test: { kind: 'lt', a: constant(2), b: get(1) },
+          taken: [{ kind: 'return' }],
+          other: null,
+        },
+        again,
+      ],
+    },
     'around for ever': { kind: 'loop', body: [...round, { kind: 'br', label: 0 }] },
   };
 }
@@ -128,10 +143,35 @@ function look(bytes: Uint8Array, fuel: bigint, argument: number): Seen {
 }
 
 describe('loops that are written out', () => {
+  test('name no label outside of them, in dead code neither', () => {
+    // A block of an i32 around; where it is named, a copy would name another one of no operand.
+    const looping = (labels: readonly number[]): Uint8Array => {
+      const dead = [0x02, 0x40, 0x0c, 0, 0x41, 0, ...labels, 0x0b];
+      const loop = [0x03, 0x40, ...dead, 0x41, 0, 0x0d, 0, 0x0b];
+      const body = [0x02, 0x40, 0x02, i32, ...loop, 0x41, 5, 0x0b, 0x1a, 0x0b, 0x41, 1];
+      return moduleOf([{ name: 'run', results: [i32], body }]);
+    };
+    const sizes = [
+      [0x1a], // dropped: the twin that is written out
+      [0x0d, 1, 0x1a, 0x41, 0, 0x1a],
+      [0x0d, 3],
+      [0x0e, 2, 0, 3, 3],
+      [0x0e, 1, 3, 0],
+    ].map((labels) => {
+      const source = looping(labels);
+      expect(validateModule(source), `${labels}`).toBe(true);
+      const bytes = rewritten(source);
+      expect(validateModule(bytes), `${labels}`).toBe(true);
+      expect(meter(bytes, plenty).call('run')).toMatchObject({ outcome: 'ok', value: 1 });
+      return bytes.length - source.length;
+    });
+    expect(sizes[0]).toBeGreaterThan(sizes[2]! + 20);
+  });
+
   test('end as the interpreter says, at its fuel, with one unit less and with all others', () => {
     const seen: Record<string, number> = {};
     let grown = 0;
-    for (let seed = 0; seed < 12; seed++) {
+    for (let seed = 0; seed < 6; seed++) {
       const pick = numbers(seed);
       const round = roundOf(pick, 0);
       const last: Statement[] = [{ kind: 'set', local: 2, to: constant(pick(5)) }];
@@ -164,9 +204,9 @@ describe('loops that are written out', () => {
         }
       }
     }
-    expect(grown).toBeGreaterThan(35);
+    expect(grown).toBeGreaterThan(17);
     expect(Object.keys(seen).sort()).toEqual(['ok', 'out-of-fuel', 'trap']);
-    for (const count of Object.values(seen)) expect(count).toBeGreaterThan(30);
+    for (const count of Object.values(seen)) expect(count).toBeGreaterThan(10);
   });
 });
 
