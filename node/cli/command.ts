@@ -5,6 +5,7 @@ import {
   Option as CommanderOption,
   InvalidArgumentError,
 } from 'commander';
+import { usageError } from './error.ts';
 import type { Output } from './output.ts';
 
 /** One option: `--name`, or `--name VALUE`. Without a default its value may be undefined. */
@@ -89,6 +90,8 @@ export type CommandSpec<A extends Arguments, O extends Options> = {
   readonly examples: readonly (readonly [line: string, describe: string])[];
   readonly arguments?: A;
   readonly options?: O;
+  /** Options of other commands that may be meant, as `--name`, and what this one has, in a sentence. */
+  readonly misnamed?: Readonly<Record<string, string>>;
   /**
    * For a command that runs until it is stopped: milliseconds that `run` has to end by itself once
    * its signal fires. What it then returns or throws counts as if nobody had interrupted it.
@@ -131,6 +134,15 @@ export function defineCommand<const A extends Arguments, const O extends Options
     const optionSpecs = Object.entries(spec.options ?? {});
     for (const [name, argument] of argumentSpecs) command.addArgument(argumentOf(name, argument));
     for (const [name, option] of optionSpecs) command.addOption(optionOf(name, option));
+    for (const [flag, hint] of Object.entries(spec.misnamed ?? {})) {
+      command.addOption(new CommanderOption(`${flag} [VALUE]`).hideHelp());
+      command.on(`option:${flag.slice(2)}`, () => {
+        throw usageError(
+          `${spec.name} has no option ${flag}`,
+          `${hint}\nSee: anwansi ${spec.name} --help`,
+        );
+      });
+    }
     command.addHelpText('after', examplesText(spec.examples));
     command.action((...given: unknown[]) => {
       const values: Record<string, unknown> = {};

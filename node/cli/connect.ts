@@ -10,10 +10,6 @@ import { CliError, type ExitCode, exitCodes, usageError } from './error.ts';
 
 /** Where a node of this machine answers unless it is told otherwise. */
 export const usualApi = 'http://127.0.0.1:26922';
-/** Milliseconds within which a node of this machine must say who it is. */
-const probeMs = 300;
-/** Milliseconds for somebody who needs that node: it may be busy. */
-const patientMs = 10_000;
 /** Tries after a broken connection: a person waits for an answer, an upload for its node. */
 export const retriesOf = { question: 1, upload: 6 } as const;
 
@@ -61,7 +57,8 @@ export function isThisMachine(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
-async function readToken(
+/** The token that the options or the environment name; undefined without one. */
+export async function readToken(
   file: string | undefined,
   { environment, resolvePath }: Context,
 ): Promise<string | undefined> {
@@ -70,35 +67,6 @@ async function readToken(
   if (path === undefined) return undefined;
   const { readTokenFile } = await import('../api/guard.ts');
   return readTokenFile(path);
-}
-
-/**
- * The node that answers at the usual place on this machine, if it names our protocol and a network
- * at once; null if none does, or something else.
- */
-export async function findNode(
-  values: NodeValues,
-  context: Context,
-  patient = false,
-): Promise<Client | null> {
-  const waitMs = patient ? patientMs : probeMs;
-  const { createClient } = await import('../client/http.ts');
-  const token = await readToken(values.tokenFile, context);
-  const { signal, output } = context;
-  const probe = createClient({ url: usualApi, token, retries: 0, answerMs: waitMs });
-  const late = AbortSignal.any([signal, AbortSignal.timeout(waitMs)]);
-  try {
-    await probe.status({ signal: late });
-  } catch (error) {
-    signal.throwIfAborted();
-    const { ApiError } = await import('../client/error.ts');
-    const reason = (error as Error).message;
-    // A node that is there and wants a token is one that the person may have meant.
-    if (error instanceof ApiError) output.note(`the node at ${usualApi} is not asked: ${reason}`);
-    else output.detail(`no node at ${usualApi}: ${reason}`);
-    return null;
-  }
-  return openClient({ ...values, api: usualApi }, context);
 }
 
 /** Runs what asks a node; what the node refuses ends the command with the node's own code. */

@@ -1,7 +1,22 @@
 /** Say that a job would fail, why, what to look at, and what to do to submit it all the same. */
 import { ClientError } from '../client/error.ts';
-import { type Foreseen, foreseenFailures, foreseenSentence, openEnds } from '../client/foreseen.ts';
-import { type FuelLimits, formatFuel, fuelFlags, fuelMaxima, itemRoom } from '../client/fuel.ts';
+import type { FailingLines } from '../client/failing-lines.ts';
+import {
+  type Foreseen,
+  foreseenFailures,
+  foreseenSentence,
+  openEnds,
+  shownLine,
+  trapHint,
+} from '../client/foreseen.ts';
+import {
+  type FuelLimits,
+  formatFuel,
+  fuelFlags,
+  fuelMaxima,
+  leastCallFuel,
+  raisedLimit,
+} from '../client/fuel.ts';
 import type { Measured } from '../client/measure.ts';
 import type { Program } from '../client/program.ts';
 import { CliError, exitCodes } from './error.ts';
@@ -44,20 +59,35 @@ export function refusedJob(error: unknown, job: NamedJob, program: Program): unk
 }
 
 /** How to look closer at a failure. */
-export function closerLine({ what }: Foreseen, job: NamedJob): string {
-  const command = what === 'combine' ? 'check' : 'bench';
+export function closerLine(failure: Foreseen, job: NamedJob): string {
+  if (failure.what === 'item') return `Look closer: ${itemCommand(failure.item, job)}`;
+  const command = failure.what === 'combine' ? 'check' : 'bench';
   return `Look closer: anwansi program ${command} ${jobWords(job)}`;
 }
 
-/** What may be the cause of a failure, and what to look at, in lines. */
+/** The command that runs one item of a job alone. */
+export function itemCommand(index: number, job: NamedJob): string {
+  return `anwansi program bench ${jobWords(job, `--item ${index}`)}`;
+}
+
+/**
+ * What may be the cause of a failure, and what to look at, in lines.
+ * @param isChosen - Whether the items that were tried are one that somebody chose: of those that
+ * were given, it tells nothing.
+ */
 export function failureHints(
   failure: Foreseen,
   program: Pick<Program, 'bundled' | 'name'>,
+  isChosen = false,
 ): readonly string[] {
   switch (failure.what) {
     case 'item': {
-      const all = failure.failed === failure.tried ? [parametersText(failure.tried, program)] : [];
-      return [...all, ...classHints(failure, 'item')];
+      const { failed, tried } = failure;
+      // Fuel and depth are a matter of how it computes, not of what it was given.
+      const isInput = failure.class === 'trap' || failure.class === 'bad-value';
+      const isAll = isInput && !isChosen && failed === tried;
+      const all = isAll ? [parametersText(tried, program)] : [];
+      return [...all, ...classHints(failure, 'item', failure.place?.bytes)];
     }
     case 'combine':
       return [
@@ -81,20 +111,37 @@ function parametersText(tried: number, { bundled, name }: Pick<Program, 'bundled
     : `${all} failed: are parameters (--params) and input what the program takes?`;
 }
 
-function classHints({ class: failure, limit }: Foreseen, name: keyof FuelLimits) {
+function classHints(
+  { class: failure, said, limit }: Foreseen,
+  name: keyof FuelLimits,
+  argumentBytes = 0,
+): readonly string[] {
+  const trapped = trapHint(said);
+  if (trapped !== null) return [trapped];
   if (failure === 'too-deep')
     return ['No option lets calls go deeper: recurse less, or loop over a stack of your own.'];
-  return failure === 'out-of-fuel' ? [raiseText(name, limit)] : [];
+  return failure === 'out-of-fuel' ? [raiseText(name, limit, leastCallFuel(argumentBytes))] : [];
 }
 
-/** How a limit is raised, if it can be. */
-export function raiseText(name: keyof FuelLimits, limit: bigint): string {
+/**
+ * How a limit is raised, if it can be.
+ * @param needed - Units that are known to be used, or to be charged before anything runs.
+ */
+export function raiseText(
+  name: keyof FuelLimits,
+  limit: bigint,
+  needed = leastCallFuel(0),
+): string {
   const most = fuelMaxima[name];
   if (limit >= most)
     return `That is the most that a job may give: let the program do less at once. See: anwansi program bench.`;
-  const more = limit * itemRoom;
-  const raised = formatFuel(more < most ? more : most);
-  return `If it is meant to take that long, give it more: ${fuelFlags[name]} ${raised}. If not, it loops.`;
+  const more = `${fuelFlags[name]} ${formatFuel(raisedLimit(name, limit, needed))}`;
+  if (limit < needed)
+    return (
+      `It needs ${needed} units at the least, if only to begin: give it more, as ${more}, ` +
+      `or leave ${fuelFlags[name]} out: then it is measured.`
+    );
+  return `If it is meant to take that long, give it more: ${more}. If not, it loops.`;
 }
 
 /**
@@ -118,7 +165,14 @@ export function foreseenDocument(failure: Foreseen) {
   const common = { what, class: failureClass, said, limit };
   if (what === 'render') return { ...common, items: failure.items };
   if (what === 'combine') return { ...common, item: failure.item };
-  const { item, tried, failed, place } = failure;
+  const { item, tried, failed, place, lines } = failure;
   const where = place === null ? null : { start: place.start, bytes: place.bytes };
-  return { ...common, item, where, tried, failed };
+  return { ...common, item, where, lines: linesDocument(lines), tried, failed };
+}
+
+/** Lines that fail, as a document. */
+export function linesDocument(lines: FailingLines | null) {
+  if (lines === null) return null;
+  const { first, last, of, least } = lines;
+  return { first, last, of, least, text: shownLine(lines) };
 }

@@ -14,13 +14,20 @@ import {
   formatFuel,
   fuelFlags,
   fuelMaxima,
+  leastCallFuel,
   limitsOf,
   priceOf,
 } from '../client/fuel.ts';
 import type { Measured } from '../client/measure.ts';
 import { contractsOf } from '../contracts.ts';
 import { CliError, exitCodes } from './error.ts';
-import { raiseText } from './foreseen-words.ts';
+import {
+  itemCommand,
+  jobWords,
+  linesDocument,
+  type NamedJob,
+  raiseText,
+} from './foreseen-words.ts';
 
 /** What failed, and what can be done about it. */
 export type FailureWords = { readonly message: string; readonly hint: string };
@@ -32,10 +39,15 @@ export function failureCode({ class: failure }: JobFailure): string {
   return failure === 'combine-failed' ? 'COMBINE_FAILED' : 'JOB_ITEM_FAILED';
 }
 
-/** The error of a job that failed by its program. @param measured - As for the words. */
-export function failedJob(failure: JobFailure, job: Job, measured: Measured | null): CliError {
+/** The error of a job that failed by its program. Parameters are those of the words. */
+export function failedJob(
+  failure: JobFailure,
+  job: Job,
+  measured: Measured | null,
+  named: NamedJob | null = null,
+): CliError {
   const code = failureCode(failure);
-  const { message, hint } = failureWords(failure, job, measured);
+  const { message, hint } = failureWords(failure, job, measured, named);
   return new CliError({ code, message, ...moreHint(hint, code), exitCode: exitCodes.jobFailed });
 }
 
@@ -50,39 +62,69 @@ function moreHint(hint: string, code: string): { readonly hint: string } {
   return { hint: `${hint}\nMore: anwansi explain ${code}` };
 }
 
-/** @param measured - What this machine measured before; null where it did not. */
+/**
+ * @param measured - What this machine measured before; null where it did not.
+ * @param named - As the command line named the job; null where only the network knows it.
+ */
 export function failureWords(
   failure: JobFailure,
   job: Job,
   measured: Measured | null,
+  named: NamedJob | null = null,
 ): FailureWords {
   const sentence = failureSentence(failure);
   const limits = limitsOf(job);
+  const closer = closerText(failure, job, named);
   switch (failure.class) {
     case 'out-of-fuel':
       return {
         message: `${sentence}: it used up its ${limitText(limits.item)}${measuredText(measured)}`,
-        hint: raiseText('item', limits.item),
+        hint: `${raiseText('item', limits.item, dearestOf(measured))}\n${closer}`,
       };
     case 'too-deep':
       return {
         message: `${sentence}: its calls go deeper than any program’s may`,
-        hint: 'No option changes that limit: recurse less deeply, or loop over a stack of your own.',
+        hint: `No option changes that limit: recurse less deeply, or loop over a stack of your own.\n${closer}`,
       };
     case 'combine-failed':
       return {
         message: sentence,
         hint:
-          `${agreed} Look at the combine: anwansi program check.\n` +
+          `${agreed}\n${closer}\n` +
           `Why it failed depends on the seat. ${combineText(limits, failure.subtask === null)}`,
       };
     default:
       return {
         message: sentence,
-        hint: `${agreed} Look closer, without a network: anwansi program bench.`,
+        hint: `${agreed}\n${closer}`,
       };
   }
 }
+
+/** The whole command that looks at what failed, on this machine alone. */
+function closerText(failure: JobFailure, job: Job, named: NamedJob | null): string {
+  const shown = named ?? submittedJob(job);
+  const item = failure.subtask === null ? null : failure.item;
+  const command =
+    item === null ? `anwansi program check ${jobWords(shown)}` : itemCommand(item, shown);
+  const theirs = named === null ? ', with what was submitted in place of the capitals' : '';
+  return `Look closer, without a network${theirs}: ${command}`;
+}
+
+/** A job of which nobody here knows by what names it was submitted. */
+function submittedJob({ input, parameters }: Job): NamedJob {
+  const params = new TextDecoder().decode(parameters);
+  // A stranger's, who may have meant to steer a terminal.
+  const isPlain = params.length <= paramsLengthMax && !/[\p{C}\u2028\u2029\ufffd]/u.test(params);
+  return {
+    program: 'PROGRAM',
+    input: input.kind === 'list' ? 'INPUT' : undefined,
+    params: params === '' ? undefined : isPlain ? params : 'PARAMETERS',
+  };
+}
+
+/** Letters of parameters that fit into a line to copy. */
+const paramsLengthMax = 200;
 
 /** Why a settled job has no result, and what can be done about it. */
 export function unrenderableWords(fold: FoldOutcome, job: Job | null): FailureWords {
@@ -130,6 +172,12 @@ function combineText({ combine, fold }: FuelLimits, inFold: boolean): string {
 
 function limitText(limit: bigint): string {
   return `limit of ${formatFuel(limit)} units of fuel`;
+}
+
+/** The most that an item is known to use; a call at the least where nothing is known. */
+function dearestOf(measured: Measured | null): bigint {
+  const used = (measured?.items ?? []).flatMap((item) => (item.class === null ? [item.fuel] : []));
+  return used.reduce((most, fuel) => (fuel > most ? fuel : most), leastCallFuel(0));
 }
 
 function measuredText(measured: Measured | null): string {
@@ -208,8 +256,8 @@ export function measuredDocument({ items, combine, render, unrun }: Measured) {
     most: sorted.at(-1) ?? null,
     failed: items
       .filter((item) => item.class !== null)
-      .map(({ index, class: failure, said, place }) => ({
-        ...{ index, class: failure, said },
+      .map(({ index, class: failure, said, place, lines }) => ({
+        ...{ index, class: failure, said, lines: linesDocument(lines) },
         start: place?.start ?? null,
         bytes: place?.bytes ?? null,
       })),

@@ -1,8 +1,16 @@
 /** Refuse a lawless program before its job costs anything, unless told otherwise. */
 import { join } from 'node:path';
+import type { Cid } from '../../protocol/merkle/cid.ts';
 import { formatFuel } from '../client/fuel.ts';
-import { checkMsMax, type LawWord, lawsBefore } from '../client/laws.ts';
+import {
+  checkMsMax,
+  type LawWord,
+  lawsBefore,
+  shrinkMsMax,
+  standsForQuick,
+} from '../client/laws.ts';
 import type { Wish } from '../client/prepare.ts';
+import type { Check } from '../laws/check.ts';
 import { forgetful, type Remembered, rememberedIn } from '../laws/remembered.ts';
 import type { LawReport } from '../laws/report.ts';
 import { combinesNothing, exampleLines, lawCode } from '../laws/words.ts';
@@ -28,7 +36,11 @@ export async function passLaws(
   const { output, signal } = context;
   const startedAt = performance.now();
   const remembered = await rememberedBy(context);
-  const word = await lawsBefore(wish, { executor, scratch, remembered, signal });
+  const broke = (): void =>
+    output.note(
+      `a law is broken; making the example small, at most ${shrinkMsMax / 1_000} s and what runs then`,
+    );
+  const word = await lawsBefore(wish, { executor, scratch, remembered, signal, broke });
   if (word === null) return [];
   const { report, check } = word;
   const ms = Math.round(performance.now() - startedAt);
@@ -45,20 +57,43 @@ export async function passLaws(
   }
 }
 
+/** Remembers a check that a person asked for, where it spares the look before a job. */
+export async function rememberCheck(
+  { report, blob }: Check,
+  parameters: Uint8Array,
+  context: Pick<Context, 'environment' | 'resolvePath'>,
+): Promise<void> {
+  if (blob === null || !standsForQuick(report)) return;
+  const remembered = await rememberedBy(context);
+  await remembered.write(report.program as Cid, parameters, blob);
+}
+
+/** Variables of the environment that lead to a user's folders. */
+const homeNames = ['HOME', 'USERPROFILE', 'LOCALAPPDATA'];
+
 /** What was found out before, in the user's own folder; nothing where there is none. */
-async function rememberedBy(context: Context): Promise<Remembered> {
+async function rememberedBy(
+  context: Pick<Context, 'environment' | 'resolvePath'>,
+): Promise<Remembered> {
   const data = dataDirectory(context, undefined);
   if (data !== null) return rememberedIn(join(data, 'cache', 'laws'));
+  // Surroundings that name no home are nobody's, and leave nothing behind in one.
+  if (homeNames.every((name) => context.environment[name] === undefined)) return forgetful;
   const usual = await cacheFolder().catch(() => null);
   return usual === null ? forgetful : rememberedIn(join(usual, 'laws'));
 }
+
+/** What a person is told who submits without the look. */
+export const unlookedLine =
+  'laws not looked at (--unchecked): the order in which values are combined may change the result';
 
 /** What could not be tested, why, and what to do about it. */
 export function untestedLines(word: LawWord, job: NamedJob): readonly string[] {
   return [
     'not tested: whether the order in which values are combined changes the result ' +
       `(${untestedWhy(word)}).`,
-    'The job is submitted all the same; should order matter, its validators come to no result. ' +
+    'The job is submitted all the same. Should order matter, its result is that of this cut and ' +
+      'its order alone: validators try other orders only within subtasks of several items. ' +
       `To test it with more time and fuel: anwansi program check ${jobWords(job)}`,
   ];
 }
@@ -85,7 +120,7 @@ function refusal({ program }: Wish, { example, seed, runs }: LawReport, job: Nam
     code: lawCode(law),
     message: `${program.name} is refuted: it breaks a law (${law}; seed ${seed}, ${runs} runs)\n${lines}`,
     hint:
-      `A job of it could come to no result. More values: anwansi program check ${jobWords(job)}\n` +
+      `A job of it could come to no result, or to one of its cut and order alone. More values: anwansi program check ${jobWords(job)}\n` +
       `To submit it all the same: --unchecked.\nMore: anwansi explain ${lawCode(law)}`,
     exitCode: exitCodes.refuted,
   });

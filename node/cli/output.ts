@@ -99,14 +99,14 @@ export function openOutput(options: OutputOptions): OutputFrame {
       stdout.write(`${json ? JSON.stringify(value, exactly) : shown}\n`);
     },
     note: (text) => {
-      if (!quiet) line(text);
+      if (!quiet) line(harmless(text));
     },
     warn: (text) => {
       warnings.push(text);
-      line(`${style('yellow', 'warning')} ${text}`);
+      line(`${style('yellow', 'warning')} ${harmless(text)}`);
     },
     detail: (text) => {
-      if (verbosity > 0) line(style('dim', text));
+      if (verbosity > 0) line(style('dim', harmless(text)));
     },
     progress: () => {
       const terminal = stderr.isTTY === true && environment.TERM !== 'dumb';
@@ -116,8 +116,8 @@ export function openOutput(options: OutputOptions): OutputFrame {
     end: (error, success) => {
       display?.end();
       if (error !== null) {
-        line(`${style('red', `error ${error.code}`)} ${error.message}`);
-        if (error.hint !== '') line(error.hint);
+        line(`${style('red', `error ${error.code}`)} ${harmless(error.message)}`);
+        if (error.hint !== '') line(harmless(error.hint));
       }
       if (json) {
         const errors = error === null ? [] : [error];
@@ -126,6 +126,11 @@ export function openOutput(options: OutputOptions): OutputFrame {
       }
     },
   };
+}
+
+/** A text in which no name of a file or a stranger's word steers the terminal. */
+function harmless(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]|[\u202a-\u202e\u2066-\u2069]/gu, '\ufffd');
 }
 
 /** JSON has no integers above 2^53: they are written as texts. */

@@ -15,7 +15,10 @@ export type ProgressView = {
   readonly state: string;
   readonly elapsedMs: number;
   readonly lanes: readonly LaneView[];
-  readonly subtasks: { readonly done: number; readonly total: number };
+  /** Parts of the whole, `subtasks` unless they are named. */
+  readonly subtasks: { readonly done: number; readonly total: number; readonly name?: string };
+  /** Items that were run, where a command runs some itself. */
+  readonly items?: { readonly done: number; readonly total: number };
   /** The error bound so far and the one that was asked for, as texts; null before there is one. */
   readonly bound: { readonly soFar: string; readonly asked: string } | null;
   /** How much of the job the best guess so far covers; null where nobody tells. */
@@ -46,7 +49,7 @@ export function startProgress(stream: TextStream | null, terminal: boolean): Pro
 
 /** The display's lines, none longer than `width` columns. */
 export function renderProgress(view: ProgressView, width: number): readonly string[] {
-  const { state, elapsedMs, lanes, subtasks, bound, guess, awaited } = view;
+  const { state, elapsedMs, lanes, subtasks, items, bound, guess, awaited } = view;
   const lines = [`${state}  ${(elapsedMs / 1_000).toFixed(1)} s`];
   if (lanes.length > 0) {
     const accepted = lanes.filter((lane) => lane.accepted).length;
@@ -55,8 +58,12 @@ export function renderProgress(view: ProgressView, width: number): readonly stri
     if (open.length > 0) lines.push(row('', open.join(', ')));
   }
   if (subtasks.total > 0) {
-    const { done, total } = subtasks;
-    lines.push(row('subtasks', bar(done, total), `${done} of ${total}`));
+    const { done, total, name = 'subtasks' } = subtasks;
+    lines.push(row(name, bar(done, total), `${done} of ${total}`));
+  }
+  if (items !== undefined && items.total > 0) {
+    const { done, total } = items;
+    lines.push(row('items', bar(done, total), `${done} of ${total}`));
   }
   if (bound !== null) lines.push(row('bound', `${bound.soFar} so far, ${bound.asked} asked`));
   if (guess !== null) lines.push(row('guess', `${guess}, provisional`));
@@ -71,11 +78,15 @@ export function progressLine(view: ProgressView): string {
   return [
     state,
     ...(lanes.length > 0 ? [`${accepted} of ${lanes.length} lanes`] : []),
-    ...(subtasks.total > 0 ? [`${subtasks.done} of ${subtasks.total} subtasks`] : []),
+    ...(subtasks.total > 0 ? [partsText(subtasks)] : []),
     ...(bound === null ? [] : [`bound ${bound.soFar}`]),
     ...(guess === null ? [] : [`provisional guess for ${guess}`]),
     ...(awaited === null ? [] : [`waiting for ${awaited}`]),
   ].join(', ');
+}
+
+function partsText({ done, total, name = 'subtasks' }: ProgressView['subtasks']): string {
+  return `${done} of ${total} ${name}`;
 }
 
 function drawing(stream: TextStream): Progress {

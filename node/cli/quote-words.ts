@@ -54,20 +54,27 @@ export function labelled(label: string, text: string): string {
 /**
  * That a job would fail, and why; nothing for one that would not.
  * @param closer - To say how to look closer; null where nothing says more.
+ * @param isAlone - Whether it is of one item that somebody chose, which `run` may not try.
  */
 export function failureLines(
   estimate: Estimate,
   program: Program,
   closer: NamedJob | null,
+  isAlone = false,
 ): readonly string[] {
   const [first, ...others] = foreseenOf(estimate);
   if (first === undefined) return [];
   return [
     labelled('fails', foreseenSentence(first)),
     ...others.map((other) => labelled('fails', foreseenSentence(other))),
-    ...failureHints(first, program).map((hint) => labelled('', hint)),
+    ...failureHints(first, program, isAlone).map((hint) => labelled('', hint)),
     ...(closer === null ? [] : [labelled('', closerLine(first, closer))]),
-    labelled('', '`anwansi run` would not submit this job.'),
+    labelled(
+      '',
+      isAlone
+        ? 'A job that has this item fails at it.'
+        : '`anwansi run` would not submit this job.',
+    ),
   ];
 }
 

@@ -21,6 +21,7 @@ import {
   prepareJob,
   type Wish,
 } from '../client/prepare.ts';
+import type { Program } from '../client/program.ts';
 import type { Renewal } from '../client/renewal.ts';
 import { type SettledReceipt, settleReceipt } from '../client/settle.ts';
 import { nativeKeys, nativeSuite } from '../crypto.ts';
@@ -111,12 +112,12 @@ export type SubmittedJob = { readonly prepared: Prepared; readonly prepareMs: nu
  */
 export async function submitJob(
   wish: Wish,
-  { gateway, executor, keys }: Ground,
+  { gateway, executor, scratch, keys }: Ground,
   { output, signal }: Context,
   submitting: (id: Uint8Array) => void = () => {},
 ): Promise<SubmittedJob> {
   const startedAt = Date.now();
-  const prepared = await prepareJob(wish, gateway, refusing(executor), keys, signal);
+  const prepared = await prepareJob(wish, gateway, refusing(executor, wish), keys, signal, scratch);
   const prepareMs = Date.now() - startedAt;
   const { signed, items, measured } = prepared;
   output.detail(`job ${hex(prepared.id)}: ${items} items`);
@@ -217,7 +218,7 @@ function stalledHere(error: ClientError, seats: number): CliError {
 }
 
 /** Tells parameters that the program refuses from a program that is at fault. */
-function refusing(executor: Executor): Executor {
+function refusing(executor: Executor, { program, parameters }: Wish): Executor {
   return {
     ...executor,
     count: async (...asked) => {
@@ -226,12 +227,19 @@ function refusing(executor: Executor): Executor {
       if (counted.kind !== 'failed' || counted.class !== 'bad-value') return counted;
       throw new CliError({
         code: 'PARAMETERS_REFUSED',
-        message: `--params: ${counted.reason}`,
-        hint: `${codeEntry('PARAMETERS_REFUSED')?.remedy ?? ''}\nMore: anwansi explain PARAMETERS_REFUSED`,
+        message: `${parameters === '' ? 'no --params was given' : '--params'}: ${counted.reason}`,
+        hint: `${expectedText(program)}\nMore: anwansi explain PARAMETERS_REFUSED`,
         exitCode: exitCodes.usage,
       });
     },
   };
+}
+
+/** Where it stands what parameters a program expects. */
+function expectedText({ name, bundled }: Program): string {
+  return bundled
+    ? `Check --params: docs/programs.md says what ${name} expects.`
+    : `Check --params: what ${name} expects, its author knows, or its own notes say.`;
 }
 
 function refused(refusal: string): CliError {

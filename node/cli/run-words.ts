@@ -6,6 +6,7 @@ import { assuranceSentence } from '../../protocol/receipt/assurance.ts';
 import { limitsOf } from '../client/fuel.ts';
 import type { Context } from './command.ts';
 import { CliError, exitCodes } from './error.ts';
+import type { NamedJob } from './foreseen-words.ts';
 import {
   billOf,
   billText,
@@ -14,6 +15,7 @@ import {
   measuredDocument,
   unrenderableJob,
 } from './fuel-words.ts';
+import { resultDocument } from './result-words.ts';
 import type { FinishedJob } from './run-job.ts';
 import { writeTarget } from './target.ts';
 
@@ -23,12 +25,14 @@ type Files = {
   readonly trust: string;
   readonly receiptFile: string;
   readonly outFile: string | null;
+  /** As the command line named it. */
+  readonly named: NamedJob;
 };
 
 /** Prints a finished job; gives the exit code. @throws CliError where there is no result */
 export async function tellRun(
   job: FinishedJob,
-  { networkMs, trust, receiptFile, outFile }: Files,
+  { networkMs, trust, receiptFile, outFile, named }: Files,
   { output }: Context,
 ): Promise<number> {
   const { conclusion, audit, prepared } = job;
@@ -54,7 +58,7 @@ export async function tellRun(
     document(job, networkMs, receiptFile, outFile, result);
   if (conclusion.failure !== null) {
     if (output.json) output.result(data(null), '');
-    throw failedJob(conclusion.failure, terms, prepared.measured);
+    throw failedJob(conclusion.failure, terms, prepared.measured, named);
   }
   const result = conclusion.result;
   if (result === null) {
@@ -65,8 +69,6 @@ export async function tellRun(
   output.result(data(result), outFile === null ? result : `result ${resolve(outFile)}`);
   return exitCodes.done;
 }
-
-const inlineTextMax = 64 * 1024;
 
 function document(
   job: FinishedJob,
@@ -122,18 +124,4 @@ function document(
     },
     timings: { ...timings, networkMs },
   };
-}
-
-/** A result in a JSON document: where it is, or the bytes themselves if they are few. */
-export function resultDocument(result: Uint8Array, file: string | null) {
-  return { bytes: result.length, file, ...(file === null ? inline(result) : {}) };
-}
-
-function inline(result: Uint8Array): { readonly text?: string; readonly base64?: string } {
-  if (result.length > inlineTextMax) return {};
-  try {
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(result) };
-  } catch {
-    return { base64: Buffer.from(result).toString('base64') };
-  }
 }

@@ -7,6 +7,7 @@ import type { Foreseen } from './foreseen.ts';
 export type ClientErrorDetail = Readonly<
   | { code: 'PROGRAM_NOT_FOUND'; program: string; reason: string; meant: string | null }
   | { code: 'PROGRAM_AMBIGUOUS'; program: string; bundled: string }
+  | { code: 'PROGRAM_IS_SOURCE'; program: string; project: string; what: string }
   | { code: 'PROGRAM_REJECTED'; program: string; reason: string; rejection: string }
   | { code: 'PARAMETERS_NOT_JSON'; reason: string }
   | { code: 'PARAMETERS_TOO_LONG'; bytes: number; bytesMax: number }
@@ -15,8 +16,10 @@ export type ClientErrorDetail = Readonly<
   | { code: 'INPUT_NOT_FOUND'; path: string }
   | { code: 'INPUT_IS_DIRECTORY'; path: string }
   | { code: 'INPUT_EMPTY'; path: string }
-  | { code: 'COUNT_FAILED'; reason: string }
+  /** Whether any parameters were given. */
+  | { code: 'COUNT_FAILED'; reason: string; given: boolean }
   | { code: 'COUNT_OUT_OF_RANGE'; items: string; itemsMax: number }
+  | { code: 'ITEM_OUT_OF_RANGE'; item: number; items: number }
   | { code: 'FUEL_OUT_OF_RANGE'; flag: string; fuel: string; most: string }
   | {
       code: 'ITEM_FAILED' | 'COMBINE_FAILED' | 'RENDER_FAILED';
@@ -58,6 +61,11 @@ function describe(detail: ClientErrorDetail): string {
         `${detail.program} is a program that comes along, and a folder here: ` +
         `expected ./${detail.program} for the folder, or ${detail.bundled}`
       );
+    case 'PROGRAM_IS_SOURCE':
+      return (
+        `${detail.program} is no program: this is a ${detail.what} of the project ` +
+        `${detail.project}: name that folder`
+      );
     case 'PROGRAM_REJECTED':
       return `${detail.program} cannot be run: ${detail.reason} (${detail.rejection})`;
     case 'PARAMETERS_NOT_JSON':
@@ -75,9 +83,15 @@ function describe(detail: ClientErrorDetail): string {
     case 'INPUT_EMPTY':
       return `the input ${detail.path} is empty: there is nothing to compute`;
     case 'COUNT_FAILED':
-      return `the program could not make items from these parameters: ${detail.reason}`;
+      return detail.given
+        ? `the program could not make items from these parameters: ${detail.reason}`
+        : `no --params was given, and the program could not make items without: ${detail.reason}`;
     case 'COUNT_OUT_OF_RANGE':
       return `the program wants ${detail.items} items, expected 1 to ${detail.itemsMax}`;
+    case 'ITEM_OUT_OF_RANGE':
+      return detail.items === 1
+        ? `the job has no item ${detail.item}: its only one is item 0`
+        : `the job has no item ${detail.item}: it has ${detail.items}, 0 to ${detail.items - 1}`;
     case 'FUEL_OUT_OF_RANGE':
       return `${detail.flag} asks for ${detail.fuel} units of fuel, expected 1 to ${detail.most}`;
     case 'ITEM_FAILED':
@@ -113,7 +127,7 @@ function describeExchange(detail: ExchangeDetail): string {
     case 'CLIENT_BROKEN_OFF':
       return `the node at ${detail.url} broke off: ${detail.reason}`;
     case 'CLIENT_NOT_ANWANSI':
-      return `what answers at ${detail.url} is no node: ${detail.reason}`;
+      return `something answers at ${detail.url}, but it is no node's API: ${detail.reason}`;
     case 'CLIENT_OTHER_PROTOCOL':
       return `the node at ${detail.url} speaks ${detail.protocol}, this client ${protocolName}`;
     case 'CLIENT_OTHER_NETWORK':

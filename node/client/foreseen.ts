@@ -1,7 +1,8 @@
 /** Tell by what was measured that a job is bound to fail, before anybody pays for it. */
-import { shownBytes } from '../laws/origin.ts';
+import { shownBytes, wholeLetters } from '../laws/origin.ts';
 import type { FailureClass } from '../ports.ts';
 import { ClientError } from './error.ts';
+import type { FailingLines } from './failing-lines.ts';
 import { type FuelLimits, formatFuel } from './fuel.ts';
 import type { ItemPlace, Measured, MeasuredItem } from './measure.ts';
 
@@ -17,6 +18,8 @@ export type Foreseen = {
       readonly what: 'item';
       readonly item: number;
       readonly place: ItemPlace | null;
+      /** Fewer lines of it that fail as it does; null where none are known. */
+      readonly lines: FailingLines | null;
       /** Items that were tried, and those of them that failed. */
       readonly tried: number;
       readonly failed: number;
@@ -50,6 +53,7 @@ export function foreseenFailures(measured: Measured, limits: FuelLimits): readon
   if (sure !== undefined)
     found.push({
       ...{ what: 'item', item: sure.index, class: sure.class!, said: sure.said, place: sure.place },
+      lines: sure.lines,
       ...{ limit: sure.fuel, tried: items.length, failed: failing.length },
     });
   const had = measured.limits;
@@ -95,8 +99,10 @@ export function foreseenSentence(failure: Foreseen): string {
       ? `used up ${units} here, all that ${all}${said}`
       : `failed here: ${failure.class}${said}`;
   switch (failure.what) {
-    case 'item':
-      return `${itemText({ index: failure.item, place: failure.place })} ${ended('the job would give it')}`;
+    case 'item': {
+      const { item: index, place, lines } = failure;
+      return `${itemText({ index, place, lines })} ${ended('the job would give it')}${linesText(lines)}`;
+    }
     case 'combine':
       return `combining the value of item ${failure.item} with those before it ${ended('the job would give a combine')}`;
     case 'render': {
@@ -106,16 +112,54 @@ export function foreseenSentence(failure: Foreseen): string {
   }
 }
 
-/** An item, where it lies and how it begins. */
-export function itemText({ index, place }: Pick<MeasuredItem, 'index' | 'place'>): string {
+/** An item, where it lies and, where no lines of it are told, how it begins. */
+export function itemText(item: Pick<MeasuredItem, 'index' | 'place' | 'lines'>): string {
+  const { index, place, lines } = item;
   if (place === null) return `item ${index}`;
   const { start, bytes, head } = place;
   const last = start + Math.max(bytes, 1) - 1;
-  const begins = shownBytes(head.subarray(0, shownMax));
+  if (lines !== null) return `item ${index}, bytes ${start} to ${last} of the input,`;
+  const some = head.subarray(0, shownMax);
+  const begins = shownBytes(bytes > shownMax ? wholeLetters(some) : some);
   return `item ${index}, bytes ${start} to ${last} of the input, ${begins}${bytes > shownMax ? '…' : ''},`;
 }
 
 const shownMax = 40;
+
+/** That fewer lines of an item fail too, behind what is said of the item; empty without. */
+export function linesText(lines: FailingLines | null): string {
+  if (lines === null) return '';
+  const { first, last, of, least } = lines;
+  const where = of === 'input' ? 'of the input' : 'of that item';
+  const text = shownLine(lines);
+  if (first === last) return `; so does line ${last} ${where}: ${text}`;
+  const end = least ? `the last of them: ${text}` : 'which is as far as the search came';
+  return `; so do lines ${first} to ${last} ${where}, ${end}`;
+}
+
+const lineLengthMax = 80;
+
+/** How a line begins, in quotes, with escapes for what steers a terminal; else hexadecimal. */
+export function shownLine({ text: bytes }: Pick<FailingLines, 'text'>): string {
+  // The last letter may have been cut through.
+  const letters = [...new TextDecoder().decode(bytes)];
+  const shown = letters.slice(0, lineLengthMax);
+  if (shown.includes('\ufffd')) return shownBytes(bytes);
+  const escaped = JSON.stringify(shown.join('')).replace(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (letter) => `\\u{${letter.codePointAt(0)!.toString(16)}}`,
+  );
+  return `${escaped}${letters.length > lineLengthMax ? '…' : ''}`;
+}
+
+/** What may be behind a trap that the engine speaks of in its own words; null for any other. */
+export function trapHint(said: string | null): string | null {
+  if (said?.includes('memory access out of bounds') !== true) return null;
+  return (
+    'An index may lie outside of its array; or, in C, the stack may be full: it has 64 KiB, ' +
+    'which large local arrays and deep recursion use up.'
+  );
+}
 
 /** @throws ClientError ITEM_FAILED, COMBINE_FAILED, RENDER_FAILED where a job is bound to fail */
 export function refuseForeseen(measured: Measured, limits: FuelLimits): void {

@@ -1,4 +1,5 @@
 /** Choose a job's limits of fuel by what was measured, and read and write fuel for people. */
+import { callFuel } from '../../protocol/execution/fuel.ts';
 import type { Job } from '../../protocol/job/job.ts';
 import { fuelCallMax, fuelFoldMax, fuelUnit, valueBytesMax } from '../../protocol/params.ts';
 import { ClientError } from './error.ts';
@@ -96,6 +97,19 @@ export function checkLimits(wished: Partial<FuelLimits>): void {
         most: formatFuel(fuelMaxima[name]),
       });
   }
+}
+
+/** What a call of any program costs before it does anything, but for its arguments. */
+export function leastCallFuel(argumentBytes: number): bigint {
+  return callFuel(argumentBytes, 0);
+}
+
+/**
+ * A limit that is likely to do where another one ran out.
+ * @param needed - Units that are known to be used, or to be charged before anything runs.
+ */
+export function raisedLimit(name: keyof FuelLimits, limit: bigint, needed: bigint): bigint {
+  return smallest(fuelMaxima[name], largest(limit, needed) * itemRoom);
 }
 
 /** The limits that a job was signed with. */

@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Cutter } from '../../protocol/execution/cut.ts';
 import type { Cid } from '../../protocol/merkle/cid.ts';
+import { itemCountMax } from '../../protocol/params.ts';
 import { type Check, checkLaws, quickBounds, quickRunCount } from '../laws/check.ts';
 import type { Remembered } from '../laws/remembered.ts';
 import type { LawReport } from '../laws/report.ts';
@@ -16,7 +17,9 @@ import type { Wish } from './prepare.ts';
 /** Milliseconds that a check before a job may take: then the job goes on untested. */
 export const checkMsMax = 3_000;
 /** Milliseconds more once a law is broken: there is no job, and the example shall be small. */
-const shrinkMsMax = 20_000;
+export const shrinkMsMax = 3_000;
+/** Milliseconds that what is under way then may still take. */
+const lastCallsMsMax = 2_000;
 
 /** What is known of a program before its job. */
 export type LawWord = {
@@ -33,6 +36,8 @@ export type LawCheckParts = {
   readonly scratch: string;
   readonly remembered: Remembered;
   readonly signal: AbortSignal;
+  /** Told that a law is broken, before its example is made small in {@link shrinkMsMax}. */
+  readonly broke?: () => void;
 };
 
 /**
@@ -41,7 +46,7 @@ export type LawCheckParts = {
  */
 export async function lawsBefore(
   { program, parameters, inputPath }: Pick<Wish, 'program' | 'parameters' | 'inputPath'>,
-  { executor, scratch, remembered, signal }: LawCheckParts,
+  { executor, scratch, remembered, signal, broke: tell = () => {} }: LawCheckParts,
 ): Promise<LawWord | null> {
   const cid = nameBlob(program.bytes).cid as Cid;
   const passed = new TextEncoder().encode(parameters);
@@ -50,9 +55,13 @@ export async function lawsBefore(
   const folder = await mkdtemp(join(scratch, 'laws-'));
   const late = new AbortController();
   let timer = setTimeout(() => late.abort(), checkMsMax);
+  let smallBy = Number.POSITIVE_INFINITY;
+  const isSmallEnough = (): boolean => performance.now() >= smallBy;
   const broke = (): void => {
     clearTimeout(timer);
-    timer = setTimeout(() => late.abort(), shrinkMsMax);
+    timer = setTimeout(() => late.abort(), shrinkMsMax + lastCallsMsMax);
+    smallBy = performance.now() + shrinkMsMax;
+    tell();
   };
   try {
     const programPath = join(folder, 'program.wasm');
@@ -67,7 +76,7 @@ export async function lawsBefore(
     const seed = randomBytes(4).toString('hex');
     const check = await checkLaws(subject, items, {
       ...{ runs: quickRunCount, bounds: quickBounds },
-      ...{ seed, broke },
+      ...{ seed, broke, isSmallEnough },
     });
     signal.throwIfAborted();
     const { report, blob } = check;
@@ -77,6 +86,17 @@ export async function lawsBefore(
     clearTimeout(timer);
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * Whether a longer check found nothing where the one before a job would have looked: as many
+ * statements or more, bounds as wide or wider, and items of an input.
+ */
+export function standsForQuick({ verdict, runs, bounds, input }: LawReport): boolean {
+  const names = Object.keys(quickBounds) as (keyof typeof quickBounds)[];
+  // What is made small comes after a verdict, and is none of it.
+  const isWide = names.every((name) => name === 'shrunk' || bounds[name] >= quickBounds[name]);
+  return verdict === 'none-found' && input.kind !== 'none' && runs >= quickRunCount && isWide;
 }
 
 /** A few items of the job, without reading all of its input. */
@@ -116,8 +136,9 @@ async function generatedItems({
   const counted = await executor.count(programPath, parameters, signal, callFuel);
   if (counted.kind !== 'ok') return null;
   const { buffer, byteOffset } = counted.value;
-  const count = Number(new DataView(buffer, byteOffset, 8).getBigInt64(0));
-  if (count < 1) return null;
+  const items = new DataView(buffer, byteOffset, 8).getBigUint64(0);
+  if (items < 1n || items > BigInt(itemCountMax)) return null;
+  const count = Number(items);
   const places = [...new Set([0, count >> 1, count - 1])].sort((a, b) => a - b);
   return { ...noItems, count, places };
 }

@@ -4,6 +4,7 @@ import { itemCountMax, slowItemMsMax } from '../../protocol/params.ts';
 import { placeStates } from '../executor/task.ts';
 import type { Executor, FailureClass, ItemSource, LocalFailureClass } from '../ports.ts';
 import { ClientError } from './error.ts';
+import { type FailingLines, failingLines } from './failing-lines.ts';
 import { checkLimits, type FuelLimits, itemFuelMin, valueFuelMin } from './fuel.ts';
 
 /** A program where a sandbox can read it, and what its job gives it. */
@@ -12,6 +13,11 @@ export type Machine = {
   readonly programPath: string;
   readonly parameters: Uint8Array;
   readonly signal: AbortSignal;
+  /**
+   * Where the executor may read, for lines that are looked for in a failing item; null, or absent,
+   * where items are not cut at line ends.
+   */
+  readonly lineFolder?: string | null;
 };
 
 /** The items of a job, as far as they have to be known to run some of them. */
@@ -23,6 +29,8 @@ export type JobItems = {
   readonly source: (index: number) => ItemSource | Promise<ItemSource>;
   /** Bytes of the input that lie before an item; absent where items are made. */
   readonly start?: (index: number) => number;
+  /** File of the input; null, or absent, where there is none. */
+  readonly inputPath?: string | null;
   /** The only ones that are to be run, in rising order; chosen evenly unless given. */
   readonly only?: readonly number[];
 };
@@ -45,6 +53,10 @@ export type MeasuredItem = {
   readonly said: string | null;
   /** Of one that failed; null where the program makes it. */
   readonly place: ItemPlace | null;
+  /** Fewer lines of it that fail as it does; null where nobody looked for them, or found none. */
+  readonly lines: FailingLines | null;
+  /** The most memory that its instance had. */
+  readonly memoryBytes: number;
   /** Units that it used; where it failed, all that it had. */
   readonly fuel: bigint;
   readonly ms: number;
@@ -90,6 +102,8 @@ export const measureFuel = 2n ** 33n;
 export const measuredCountMax = 16;
 const measuredFuelMax = 2n ** 31n;
 const measuredBytesMax = 8 * 1024 * 1024;
+/** Milliseconds after which no more are begun once one has failed: each may take as long. */
+const failedMsMax = 2_000;
 /** First bytes of a failing item that a person is shown. */
 const headBytesMax = 64;
 /** Bytes that a seat is given time to fetch in a millisecond: about 16 MB a second. */
@@ -118,18 +132,22 @@ export async function measureJob(
     return { limits, items: sorted, ...unmeasured, unrun, ...rest };
   };
   const { sure, others } = measuredIndices(items);
-  let [fuel, bytes] = [0n, 0];
+  let [fuel, bytes, failed] = [0n, 0, false];
+  const startedAt = performance.now();
   for (const [place, index] of [...sure, ...others].entries()) {
     if (place >= sure.length && (fuel > measuredFuelMax || bytes > measuredBytesMax)) break;
+    if (failed && performance.now() - startedAt > failedMsMax) break;
     const one = await measureItem(machine, items, index, steps);
     if ('unrun' in one) return done(one.unrun);
     measured.push(one.item);
     if (one.value !== null) values.push({ index, value: one.value });
     // The job will fail at this one, and so may each of the others, for as long.
     if (one.item.class === 'out-of-fuel') break;
+    failed ||= one.item.class !== null;
     fuel += one.item.fuel;
     bytes += one.item.bytes ?? 0;
   }
+  await findLines(machine, items, measured);
   return done(null, await measureValues(machine, values, limits));
 }
 
@@ -181,8 +199,53 @@ async function measureItem(
   const found = await placeOf(items, source, index);
   const bytes = found?.bytes ?? null;
   const place = failure === null ? null : found;
-  const { mapFuel, slowestItemMs: ms, value, said = null } = outcome;
-  return { item: { index, bytes, class: failure, said, place, fuel: mapFuel, ms }, value };
+  const { mapFuel, slowestItemMs: ms, value, said = null, spent } = outcome;
+  const used = { fuel: mapFuel, ms, memoryBytes: spent.memoryBytesMax };
+  return { item: { index, bytes, class: failure, said, place, lines: null, ...used }, value };
+}
+
+/** Looks for the lines by which the lowest failing item fails. */
+async function findLines(machine: Machine, items: JobItems, measured: MeasuredItem[]) {
+  const failing = measured.filter((item) => item.class !== null);
+  const lowest = failing.reduce<MeasuredItem | null>(
+    (least, item) => (least === null || item.index < least.index ? item : least),
+    null,
+  );
+  if (lowest === null) return;
+  const lines = await linesOf(machine, items, lowest);
+  measured[measured.indexOf(lowest)] = { ...lowest, lines };
+}
+
+/** Fewer lines of a failing item that fail as it does; null where they are not found. */
+export async function linesOf(
+  { executor, programPath, parameters, signal, lineFolder = null }: Machine,
+  { source, start, inputPath = null }: JobItems,
+  item: Pick<MeasuredItem, 'index' | 'fuel'> & { readonly class: FailureClass | null },
+): Promise<FailingLines | null> {
+  const { index, class: failure, fuel } = item;
+  const found = await source(index);
+  if (lineFolder === null || failure === null || found.kind === 'generated') return null;
+  const before = start?.(index) ?? null;
+  const input = inputPath === null || before === null ? null : { path: inputPath, before };
+  const { path } = found;
+  const failed = { programPath, parameters, path, class: failure, fuel, input };
+  return failingLines(failed, executor, lineFolder, signal);
+}
+
+/** The first of some items that fails when it is run by itself; null where none does. */
+export async function firstFailing(
+  machine: Machine,
+  items: JobItems,
+  indices: readonly number[],
+  fuel: bigint,
+): Promise<MeasuredItem | null> {
+  for (const index of indices) {
+    const one = await measureItem(machine, items, index, [fuel]);
+    if ('unrun' in one) return null;
+    if (one.item.class !== null)
+      return { ...one.item, lines: await linesOf(machine, items, one.item) };
+  }
+  return null;
 }
 
 /** Where an item lies in the input, and its first bytes; null where it is made. */
@@ -293,13 +356,17 @@ export async function countItems({
 }: Machine): Promise<number> {
   const counted = await executor.count(programPath, parameters, signal, measureFuel);
   if (counted.kind !== 'ok')
-    throw new ClientError({ code: 'COUNT_FAILED', reason: counted.reason });
+    throw new ClientError({
+      ...{ code: 'COUNT_FAILED', reason: counted.reason },
+      given: parameters.length > 0,
+    });
   const { buffer, byteOffset } = counted.value;
   const items = new DataView(buffer, byteOffset, 8).getBigUint64(0);
   if (items < 1n || items > BigInt(itemCountMax))
     throw new ClientError({
       code: 'COUNT_OUT_OF_RANGE',
-      items: String(items),
+      // A negative count is told as one, and not as one above 2^63.
+      items: String(BigInt.asIntN(64, items)),
       itemsMax: itemCountMax,
     });
   return Number(items);

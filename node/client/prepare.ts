@@ -83,13 +83,17 @@ export function isGenerated({ program, inputPath }: Wish): boolean {
   return generates;
 }
 
-/** Uploads program and input to a network and signs the job. */
+/**
+ * Uploads program and input to a network and signs the job.
+ * @param scratch - Where the executor may read, to look for the line by which an item fails.
+ */
 export async function prepareJob(
   wish: Wish,
   gateway: Gateway,
   executor: Executor,
   keys: SeatKeys,
   signal: AbortSignal,
+  scratch: string | null = null,
 ): Promise<Prepared> {
   const { program, inputPath } = wish;
   const generated = isGenerated(wish);
@@ -100,8 +104,10 @@ export async function prepareJob(
     generated || inputPath === null
       ? null
       : await storeInput(inputPath, program.manifest, gateway, signal);
-  const machine = { executor, programPath, parameters, signal };
-  const items = await jobItems(list, gateway, signal, () => countItems(machine));
+  const lineFolder = program.manifest.cut.kind === 'lines' ? scratch : null;
+  const machine = { executor, programPath, parameters, signal, lineFolder };
+  const found = await jobItems(list, gateway, signal, () => countItems(machine));
+  const items = { ...found, inputPath };
   const wished = wish.fuel ?? {};
   const measured = await measureJob(machine, items, wished);
   const limits = chooseLimits(wished, measured);

@@ -2,6 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { projectAbove } from '../kit/project-above.ts';
 import { nearestWord } from '../nearest.ts';
 import { ClientError } from './error.ts';
 
@@ -44,12 +45,22 @@ export async function programFile(
   }
   const found = await stat(path).catch(() => null);
   if (found !== null && !found.isDirectory()) return path;
+  if (found !== null) await refuseSource(program, path);
   const reason =
     found !== null
       ? `it is a folder without ${projectFile}`
       : `expected a name under programs/, a folder with ${projectFile}, or a .wasm file`;
   const meant = await meantBy(program, resolvePath);
   throw new ClientError({ code: 'PROGRAM_NOT_FOUND', program, reason, meant });
+}
+
+/**
+ * Refuses a file or a folder that lies in the folder of a program, and says which one to name.
+ * @throws ClientError PROGRAM_IS_SOURCE
+ */
+export async function refuseSource(program: string, path: string): Promise<void> {
+  const part = await projectAbove(path);
+  if (part !== null) throw new ClientError({ code: 'PROGRAM_IS_SOURCE', program, ...part });
 }
 
 async function exists(file: string): Promise<boolean> {

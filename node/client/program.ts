@@ -7,7 +7,7 @@ import type { Manifest } from '../../protocol/execution/manifest.ts';
 import { ProgramError } from '../../protocol/execution/rejection.ts';
 import { judgeProgram } from '../executor/admission.ts';
 import { ClientError, rejected } from './error.ts';
-import { bundledProgram, programFile } from './program-file.ts';
+import { bundledProgram, programFile, refuseSource } from './program-file.ts';
 
 export type Program = {
   /** Name for people and file names. */
@@ -21,7 +21,8 @@ export type Program = {
 
 /**
  * @param program - A name under programs/, a folder with program.json, or a file.
- * @throws ClientError PROGRAM_NOT_FOUND, PROGRAM_AMBIGUOUS, PROGRAM_REJECTED; KitError of a folder
+ * @throws ClientError PROGRAM_NOT_FOUND, PROGRAM_AMBIGUOUS, PROGRAM_IS_SOURCE, PROGRAM_REJECTED;
+ * KitError of a folder
  */
 export async function loadProgram(
   program: string,
@@ -39,8 +40,14 @@ export async function loadProgram(
     const reason = `it cannot be read: ${(cause as Error).message}`;
     throw new ClientError({ code: 'PROGRAM_NOT_FOUND', program, reason, meant: null }, { cause });
   }
+  if (!file.endsWith('.wasm') && !isModule(bytes)) await refuseSource(program, file);
   const judgement = judgeProgram(bytes);
   if (judgement.kind === 'rejected') throw rejected(program, judgement);
   const { exports, manifest } = judgement;
   return { name, bundled: file === bundledProgram(name), bytes, exports, manifest };
+}
+
+/** Whether it begins as every WebAssembly module does: a source begins with letters. */
+function isModule(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.subarray(0, 4)).toString('latin1') === '\0asm';
 }

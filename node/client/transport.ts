@@ -291,7 +291,8 @@ async function refusal(answer: Answer, url: string): Promise<Error> {
     new ClientError({
       code: status >= 500 ? 'CLIENT_ANSWER_MALFORMED' : 'CLIENT_NOT_ANWANSI',
       url,
-      reason: `status ${status}, ${reason}`,
+      // A proxy in front of a node says so too.
+      reason: `status ${status}, ${reason}${status >= 500 ? '; a proxy, or no node at all' : ''}`,
     });
   if (!/^application\/(problem\+)?json$/.test(answer.type)) {
     answer.close();
@@ -322,12 +323,24 @@ function failureOf(error: unknown, signal: AbortSignal, url: string, otherwise?:
   if (error instanceof ApiError || error instanceof ClientError) return error;
   if (signal.aborted) return signal.reason;
   const reason = plainText(innermost(error), 200);
+  if (speaksNoHttp(error))
+    return new ClientError(
+      { code: 'CLIENT_NOT_ANWANSI', url, reason: `no HTTP, ${reason}` },
+      { cause: error },
+    );
   if (otherwise !== undefined)
     return new ClientError(
       { code: 'CLIENT_BROKEN_OFF', url, reason: `${otherwise} (${reason})` },
       { cause: error },
     );
   return new ClientError({ code: 'CLIENT_UNREACHABLE', url, reason }, { cause: error });
+}
+
+/** Whether bytes came that are no answer in HTTP: as from a server of another protocol. */
+function speaksNoHttp(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause)
+    if (at.name === 'HTTPParserError') return true;
+  return false;
 }
 
 /** `fetch failed` says nothing; its cause does. */

@@ -83,9 +83,12 @@ function isAnswer(task: Task, result: TaskResult): boolean {
 /** Letters of what a person is told of a failure. */
 const saidLengthMax = 200;
 
+/** Letters of why a machine could not run something: it may name an import and what to do. */
+const reasonLengthMax = 1_000;
+
 /** A child's text as a line; one that was broken into may have sent any number of letters. */
-function toldLine(text: string): string {
-  return plainText(text.slice(0, 4 * saidLengthMax), saidLengthMax);
+function toldLine(text: string, lengthMax = saidLengthMax): string {
+  return plainText(text.slice(0, 4 * lengthMax), lengthMax);
 }
 
 const failureClasses: readonly FailureClass[] = placeStates.slice(2) as FailureClass[];
@@ -108,7 +111,7 @@ function coherent(states: Uint8Array): boolean {
 }
 
 export function subtaskOutcome(result: TaskResult): SubtaskOutcome {
-  if (result.kind === 'local') return result;
+  if (result.kind === 'local') return toldLocal(result);
   if (result.kind !== 'subtask')
     return { kind: 'local', class: 'killed', reason: 'the child answered another question' };
   const { states, hashes, folds, value, combineFailed, mapFuel, spent, slowestItemMs } = result;
@@ -142,8 +145,12 @@ export function callOutcome(result: TaskResult): CallOutcome {
     case 'failed':
       return { ...result, reason: toldLine(result.reason) };
     default:
-      return result;
+      return toldLocal(result);
   }
+}
+
+function toldLocal<T extends Extract<TaskResult, { readonly kind: 'local' }>>(result: T): T {
+  return { ...result, reason: toldLine(result.reason, reasonLengthMax) };
 }
 
 /** Bytes that are a Uint8Array and not one of its children, so that equal things look equal. */

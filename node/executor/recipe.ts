@@ -65,6 +65,11 @@ async function supportedFlags(): Promise<readonly string[]> {
 }
 
 async function probe(): Promise<Hardening> {
+  const [wrapping, engineFlags] = await Promise.all([probeWrapping(), supportedFlags()]);
+  return { ...wrapping, engineFlags };
+}
+
+async function probeWrapping(): Promise<Omit<Hardening, 'engineFlags'>> {
   const limits = [`--data=${dataBytesMax}`, `--stack=${stackBytes}:`];
   const bounded = await extend([], 'prlimit', limits);
   const afterLimits = bounded ?? [];
@@ -78,7 +83,6 @@ async function probe(): Promise<Hardening> {
   ]);
   return {
     wrapper: orphanless ?? alone ?? afterLimits,
-    engineFlags: await supportedFlags(),
     networkless: alone !== null,
     memoryBounded: bounded !== null,
     diesWithParent: orphanless !== null,

@@ -12,6 +12,9 @@ export const numbered: FunctionNames = (index) => `function ${index}`;
 const frameCountMax = 3;
 /** Letters of one name. */
 const nameLengthMax = 48;
+/** What compilers call the function that runs before any other, and what a person reads of it. */
+const compiledStart = '~start';
+const startName = 'the start function (initial values of globals)';
 /** Number of the part of a name section that names functions. */
 const functionPart = 1;
 
@@ -32,6 +35,7 @@ function readNames(bytes: Uint8Array): FunctionNames {
     for (const { kind, index, name } of outline.exports)
       if (kind === 'function') names.set(index, name.slice(0, nameLengthMax));
     readSection(bytes, outline, names);
+    for (const [index, name] of names) if (name === compiledStart) names.set(index, startName);
     // What the rewriter appends lies behind them, and is nobody's.
     const count = outline.functions.length;
     return (index) => (index < count ? (names.get(index) ?? numbered(index)) : null);

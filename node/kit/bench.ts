@@ -1,9 +1,12 @@
 /** Measure what a program uses: fuel, time and memory an item, fuel a combine. */
 import { statSync } from 'node:fs';
+import type { FailingLines } from '../client/failing-lines.ts';
+import { foreseenFailures } from '../client/foreseen.ts';
 import type { FuelLimits } from '../client/fuel.ts';
-import { evenIndices, type ItemPlace, type JobItems, placeOf } from '../client/measure.ts';
+import { evenIndices, type ItemPlace, type JobItems, linesOf, placeOf } from '../client/measure.ts';
 import { placeStates } from '../executor/task.ts';
-import { type Estimate, estimateJob } from './estimate.ts';
+import type { FailureClass } from '../ports.ts';
+import { type Estimate, estimateJob, lineMachine } from './estimate.ts';
 import type { Ground } from './items.ts';
 
 /** Least, middle and most of some numbers. */
@@ -12,11 +15,15 @@ export type Spread<T> = { readonly least: T; readonly median: T; readonly most: 
 /** What one item came to. */
 export type BenchedItem = {
   readonly index: number;
+  /** Bytes of the item; null where the program makes it. */
+  readonly bytes: number | null;
   /** Why it failed; null where it gave a value. */
-  readonly class: string | null;
+  readonly class: FailureClass | null;
   /** What the engine says of that, and where the item lies in the input; null where there is none. */
   readonly said: string | null;
   readonly place: ItemPlace | null;
+  /** Fewer lines of it that fail as it does; null where nobody looked for them, or found none. */
+  readonly lines: FailingLines | null;
   readonly fuel: bigint;
   /** The quickest of its runs. */
   readonly ms: number;
@@ -39,66 +46,97 @@ export type Bench = Estimate & {
   readonly bytesPerSecond: number | null;
   /** Why this machine could not go on; null where it did. */
   readonly unrun: string | null;
+  /** Milliseconds after which it was broken off; null where it came to its end. */
+  readonly stoppedMs: number | null;
 };
 
 export type BenchOptions = {
   readonly inputPath: string | null;
   /** Items to run, spread evenly. */
   readonly itemCount: number;
+  /** The only item to run, by its index in the job; null, or absent, where some are. */
+  readonly only?: number | null;
   /** Limits that were asked for. */
   readonly wished: Partial<FuelLimits>;
+  /** Hears how many of the items were run. */
+  readonly told?: (done: number, total: number) => void;
+  /** Milliseconds after which it is broken off; {@link benchMsMax} unless given. */
+  readonly msMax?: number;
 };
+
+/** Longer than that nobody waits for a measurement. */
+export const benchMsMax = 30_000;
 
 /** Runs of one item: the quickest counts, for a first one also compiles. */
 const runCount = 3;
 /** Milliseconds of one item after which it is not run again. */
 const repeatMsMax = 500;
 
-/** @throws ClientError as `anwansi run` does */
+/**
+ * Measures a few items, and stops at the first one that fails: the job would fail at it, and the
+ * others may take as long. @throws ClientError as `anwansi run` does, ITEM_OUT_OF_RANGE
+ */
 export async function benchProgram(
   ground: Ground,
-  { inputPath, itemCount, wished }: BenchOptions,
+  { inputPath, itemCount, only = null, wished, told = () => {}, msMax = benchMsMax }: BenchOptions,
 ): Promise<Bench> {
-  const estimate = await estimateJob(ground, inputPath, wished);
+  const startedAt = performance.now();
+  const estimate = await estimateJob(ground, inputPath, wished, only);
+  const { items, measured, limits } = estimate;
+  const unrun = measured.unrun?.reason ?? null;
+  const ended = (run: Pick<Bench, 'benched' | 'unrun' | 'stoppedMs'>): Bench => ({
+    ...{ ...estimate, ...run },
+    ...summary(items, run.benched),
+  });
+  // What fails was already seen to, and what was measured beside it is all there is to tell.
+  if (unrun !== null || foreseenFailures(measured, limits)[0]?.what === 'item')
+    return ended({ benched: measured.items, unrun, stoppedMs: null });
+  const late = AbortSignal.timeout(Math.max(1, msMax - Math.round(performance.now() - startedAt)));
+  const timed = { ...ground, signal: AbortSignal.any([ground.signal, late]) };
   const benched: BenchedItem[] = [];
-  let bytes = 0;
-  let unrun = estimate.measured.unrun?.reason ?? null;
-  for (const index of evenIndices(estimate.items.count, itemCount)) {
-    if (unrun !== null) break;
-    const one = await benchItem(ground, estimate, index);
-    if (typeof one === 'string') unrun = one;
-    else {
-      benched.push(one.item);
-      if (one.item.class === null) bytes += one.bytes;
-      // The others may take as long, and the job would fail at this one.
-      if (one.item.class === 'out-of-fuel') break;
+  const indices = only === null ? evenIndices(items.count, itemCount) : [only];
+  for (const index of indices) {
+    told(benched.length, indices.length);
+    const one = await benchItem(timed, estimate, index);
+    ground.signal.throwIfAborted();
+    if (late.aborted && typeof one === 'string') {
+      const some = benched.length > 0 ? benched : measured.items;
+      return ended({ benched: some, unrun: null, stoppedMs: msMax });
     }
+    if (typeof one === 'string') return ended({ benched, unrun: one, stoppedMs: null });
+    const lines = await linesOf(lineMachine(ground), items, one);
+    benched.push({ ...one, lines });
+    if (one.class !== null) break;
   }
-  return { ...estimate, benched, unrun, ...summary(estimate.items, benched, bytes) };
+  return ended({ benched, unrun: null, stoppedMs: null });
 }
 
 async function benchItem(
   { executor, programPath, parameters, signal }: Ground,
   { items, limits: { item, combine } }: Estimate,
   index: number,
-): Promise<string | { readonly item: BenchedItem; readonly bytes: number }> {
+): Promise<string | BenchedItem> {
   const source = await items.source(index);
   const fuel = { item, combine };
+  const bytes = source.kind === 'file' ? statSync(source.path).size : null;
   let quickest: BenchedItem | null = null;
   for (let run = 0; run < runCount; run++) {
     const outcome = await executor.runSubtask(
       { programPath, parameters, items: [source], plan: [0], fuel },
       signal,
     );
-    signal.throwIfAborted();
-    if (outcome.kind === 'local') return `${outcome.class}: ${outcome.reason}`;
+    // A run that was broken off takes nothing from those before it.
+    if (outcome.kind === 'local') return quickest ?? `${outcome.class}: ${outcome.reason}`;
     const { slowestItemMs: ms, mapFuel, spent, said = null } = outcome;
-    const failure = placeStates[outcome.states[0]!]!;
-    const found = {
+    const state = placeStates[outcome.states[0]!]!;
+    const failure = state === 'ok' ? null : (state as FailureClass);
+    const found: BenchedItem = {
       index,
-      class: failure === 'ok' ? null : failure,
+      class: failure,
       said,
-      place: failure === 'ok' ? null : await placeOf(items, source, index),
+      place: failure === null ? null : await placeOf(items, source, index),
+      lines: null,
+      bytes,
       fuel: mapFuel,
       ms,
       memoryBytes: spent.memoryBytesMax,
@@ -106,16 +144,15 @@ async function benchItem(
     if (quickest === null || ms < quickest.ms) quickest = found;
     if (found.class !== null || ms > repeatMsMax) break;
   }
-  const bytes = source.kind === 'file' ? statSync(source.path).size : 0;
-  return { item: quickest!, bytes };
+  return quickest!;
 }
 
 function summary(
   items: JobItems,
   benched: readonly BenchedItem[],
-  bytes: number,
 ): Pick<Bench, 'item' | 'nanosecondsPerFuel' | 'itemsPerSecond' | 'bytesPerSecond'> {
   const sound = benched.filter((item) => item.class === null);
+  const bytes = sound.reduce((sum, item) => sum + (item.bytes ?? 0), 0);
   const ms = sound.reduce((sum, item) => sum + item.ms, 0);
   const fuel = sound.reduce((sum, item) => sum + item.fuel, 0n);
   if (sound.length === 0 || ms === 0)

@@ -1,15 +1,17 @@
 /** Build programs from source: AssemblyScript by npm, C by clang; append their manifests. */
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Manifest, packProgram } from '../../protocol/execution/manifest.ts';
 import { rejected } from '../client/error.ts';
 import { judgeProgram } from '../executor/admission.ts';
+import { findAssemblyScript, findToolsOfC, hasClang } from './compilers.ts';
 import { KitError } from './error.ts';
+
+export { hasClang };
 
 const run = promisify(execFile);
 
@@ -30,51 +32,27 @@ export type Recipe = Pick<Manifest, 'name' | 'version' | 'cut'> & {
   readonly isOwn?: true;
 };
 
+/** How a build is watched. */
+export type BuildOptions = {
+  readonly signal?: AbortSignal;
+  /** Where an author's compiler of C may be named: `CC`, `PATH`. The examples mind neither. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Gets a line about each tool that is used. */
+  readonly tell?: (line: string) => void;
+};
+
 /** Milliseconds that a compiler may take. */
 const compileMsMax = 120_000;
+/** Milliseconds that a compiler may take to say its version. */
+const versionMsMax = 10_000;
 // Only the system's directories: clang runs any `wasm-opt` that it finds, which changes the bytes.
 const systemPath = '/usr/bin:/bin';
 
-/** What C needs, and the package of Debian that brings it. */
-const toolsOfC = [
-  { tool: 'clang', is: 'the compiler of C', from: 'clang' },
-  { tool: 'wasm-ld', is: 'the linker that clang calls', from: 'lld' },
-] as const;
-
-/** Whether this machine has the C compiler and its linker. */
-export function hasClang(): boolean {
-  return missingOfC('/usr/bin') === null;
-}
-
-/** What C lacks in a folder of tools, and how to get it; null where all is there. */
-export function missingOfC(folder: string): KitError | null {
-  const missing = toolsOfC.filter(({ tool }) => !existsSync(join(folder, tool)));
-  if (missing.length === 0) return null;
-  const said = missing.map(({ tool, is }) => `${join(folder, tool)} (${is})`);
-  const packages = missing.map(({ from }) => from).join(' ');
-  return new KitError({
-    code: 'PROGRAM_TOOL_MISSING',
-    tool: said.join(' and '),
-    remedy:
-      `install ${packages.replace(' ', ' and ')} (Debian, Ubuntu: apt install ${packages}); ` +
-      `a program in AssemblyScript needs neither`,
-  });
-}
-
-/** The compiler of AssemblyScript: the project's own, or else ours. @throws KitError */
-function assemblyScript(source: string): string {
-  for (const place of [join(source, 'any.js'), import.meta.url])
-    try {
-      const found = createRequire(place).resolve('assemblyscript/package.json');
-      return join(dirname(found), 'bin/asc.js');
-    } catch {
-      // The next place.
-    }
-  throw new KitError({
-    code: 'PROGRAM_TOOL_MISSING',
-    tool: 'the AssemblyScript compiler',
-    remedy: 'npm install assemblyscript, in the folder of the program or above it',
-  });
+/** What a compiler says that it is, in brackets; empty where it says nothing. */
+async function versionOf(command: string): Promise<string> {
+  const asked = run(command, ['--version'], { timeout: versionMsMax });
+  const line = (await asked.catch(() => ({ stdout: '' }))).stdout.split('\n')[0]!.trim();
+  return line === '' ? '' : ` (${line})`;
 }
 
 async function compile(
@@ -101,7 +79,7 @@ function sourceless(source: string, what: string): KitError {
 async function compileAssemblyScript(
   { sources: [source], entry, isOwn }: Recipe,
   target: string,
-  signal?: AbortSignal,
+  { signal, tell }: BuildOptions,
 ): Promise<void> {
   if (!existsSync(join(source, entry))) throw sourceless(source, entry);
   const options = ['-O3', '--converge', '--runtime', 'stub', '--noAssert'];
@@ -110,7 +88,9 @@ async function compileAssemblyScript(
   // Room for the first table: growing costs more than a small item.
   options.push('--initialMemory', '16', '--maximumMemory', '4096', '--outFile', target);
   if (isOwn) options.push('--debug');
-  const args = [assemblyScript(source), entry, ...options];
+  const { compiler, version } = findAssemblyScript(source);
+  tell?.(`compiled by ${compiler} (AssemblyScript ${version})`);
+  const args = [compiler, entry, ...options];
   // The compiler writes the source's path nowhere, but it resolves it from the working directory.
   const rest = signal === undefined ? {} : { signal };
   await compile('the AssemblyScript compiler', process.execPath, args, { cwd: source, ...rest });
@@ -119,10 +99,9 @@ async function compileAssemblyScript(
 async function compileC(
   { sources, isOwn }: Recipe,
   target: string,
-  signal?: AbortSignal,
+  { signal, environment = {}, tell }: BuildOptions,
 ): Promise<void> {
-  const missing = missingOfC('/usr/bin');
-  if (missing !== null) throw missing;
+  const { clang, linker } = findToolsOfC(isOwn ? environment : {});
   const [cwd, ...others] = sources;
   const files: string[] = [];
   for (const folder of sources) {
@@ -139,9 +118,13 @@ async function compileC(
     : ['--strip-all', '-z,stack-size=16384'];
   const all = ['--no-entry', '--max-memory=268435456', ...link];
   flags.push(...all.map((option) => `-Wl,${option}`));
+  // It looks beside itself and in PATH; newer ones do not like to be told.
+  const near = [dirname(clang), dirname(realpathSync(clang)), ...systemPath.split(':')];
+  if (!near.includes(dirname(linker))) flags.push(`-fuse-ld=${linker}`);
   const env = { PATH: systemPath };
+  tell?.(`compiled by ${clang}${await versionOf(clang)}, linked by ${linker}`);
   const rest = signal === undefined ? {} : { signal };
-  await compile('clang', '/usr/bin/clang', [...flags, ...files, '-o', target], {
+  await compile('clang', clang, [...flags, ...files, '-o', target], {
     ...{ cwd, env },
     ...rest,
   });
@@ -151,12 +134,15 @@ async function compileC(
  * Compiles a program and appends its manifest. The same sources and tools, the same bytes.
  * @throws KitError PROGRAM_TOOL_MISSING, PROGRAM_BUILD_FAILED; ClientError PROGRAM_REJECTED
  */
-export async function buildProgram(recipe: Recipe, signal?: AbortSignal): Promise<Uint8Array> {
+export async function buildProgram(
+  recipe: Recipe,
+  options: BuildOptions = {},
+): Promise<Uint8Array> {
   const { language, name, version, cut } = recipe;
   const directory = await mkdtemp(join(tmpdir(), 'anwansi-program-'));
   try {
     const target = join(directory, 'program.wasm');
-    await (language === 'c' ? compileC : compileAssemblyScript)(recipe, target, signal);
+    await (language === 'c' ? compileC : compileAssemblyScript)(recipe, target, options);
     const bytes = packProgram(await readFile(target), { abi: 1, name, version, cut });
     const judgement = judgeProgram(bytes);
     if (judgement.kind === 'rejected') throw rejected(name, judgement);

@@ -2,7 +2,13 @@
 import { statSync } from 'node:fs';
 import { ClientError } from '../client/error.ts';
 import { chooseLimits, type FuelLimits } from '../client/fuel.ts';
-import { expectedFuel, type JobItems, type Measured, measureJob } from '../client/measure.ts';
+import {
+  expectedFuel,
+  type JobItems,
+  type Machine,
+  type Measured,
+  measureJob,
+} from '../client/measure.ts';
 import type { Items } from '../laws/subject.ts';
 import { type Ground, openItems } from './items.ts';
 
@@ -15,13 +21,22 @@ export type Estimate = {
   readonly fuel: bigint | null;
 };
 
-/** @throws ClientError as `anwansi run` does */
+/**
+ * @param only - The only item to run, by its index in the job; null where some are run.
+ * @throws ClientError as `anwansi run` does, ITEM_OUT_OF_RANGE
+ */
 export async function estimateJob(
   ground: Ground,
   inputPath: string | null,
   wished: Partial<FuelLimits>,
+  only: number | null = null,
 ): Promise<Estimate> {
-  return estimateItems(ground, await jobItems(ground, inputPath), wished);
+  const items = await jobItems(ground, inputPath);
+  if (only === null) return estimateItems(ground, items, wished);
+  if (only >= items.count)
+    throw new ClientError({ code: 'ITEM_OUT_OF_RANGE', item: only, items: items.count });
+  // What all items would use, one of them does not tell.
+  return { ...(await estimateItems(ground, { ...items, only: [only] }, wished)), fuel: null };
 }
 
 /** Runs a few items, or the only ones that shall be run, and tells what a job of all would need. */
@@ -30,9 +45,15 @@ export async function estimateItems(
   items: JobItems,
   wished: Partial<FuelLimits> = {},
 ): Promise<Estimate> {
-  const measured = await measureJob(ground, items, wished);
+  const measured = await measureJob(lineMachine(ground), items, wished);
   const limits = chooseLimits(wished, measured);
   return { items, measured, limits, fuel: expectedFuel(measured, items) };
+}
+
+/** A ground that knows whether a failing item has lines. */
+export function lineMachine(ground: Ground): Machine {
+  const { program, scratch } = ground;
+  return { ...ground, lineFolder: program.manifest.cut.kind === 'lines' ? scratch : null };
 }
 
 /** The items of a job that somebody wants to run. @throws ClientError as `anwansi run` does */
@@ -40,11 +61,11 @@ export async function jobItems(ground: Ground, inputPath: string | null): Promis
   const items = await openItems(ground, inputPath);
   if (items.count === 0)
     throw new ClientError({ code: 'INPUT_MISSING', program: ground.program.name });
-  return sizedItems(items);
+  return sizedItems(items, inputPath);
 }
 
-/** Items with their sizes and places in the input. */
-export function sizedItems({ count, source }: Items): JobItems {
+/** Items with their sizes and places in the input, whose file is named where there is one. */
+export function sizedItems({ count, source }: Items, inputPath: string | null): JobItems {
   const starts: number[] = [];
   let [bytes, largest, most] = [0, 0, 0];
   for (let index = 0; index < count; index++) {
@@ -55,5 +76,5 @@ export function sizedItems({ count, source }: Items): JobItems {
     bytes += size;
     if (size > most) [largest, most] = [index, size];
   }
-  return { count, bytes, largest, source, start: (index) => starts[index]! };
+  return { count, bytes, largest, source, start: (index) => starts[index]!, inputPath };
 }

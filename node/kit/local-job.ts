@@ -18,7 +18,13 @@ export type LocalJob =
       readonly result: Uint8Array;
     }
   /** The program failed, as it would on every machine. */
-  | { readonly kind: 'failed'; readonly where: string; readonly reason: string }
+  | {
+      readonly kind: 'failed';
+      readonly where: string;
+      readonly reason: string;
+      /** Items `first..end-1`, one of which failed; null where what failed is no item. */
+      readonly items: { readonly first: number; readonly end: number } | null;
+    }
   /** This machine could not run it. */
   | { readonly kind: 'unrun'; readonly where: string; readonly reason: string }
   /** Two orders came to two values. */
@@ -50,7 +56,7 @@ export async function runLocally(ground: Ground, items: Items, seed: string): Pr
     orders = Math.max(orders, plans.length);
     const made = await runOrders(ground, items, first, plans);
     if (made === 'disordered') return { kind: 'disordered', where };
-    if (made.kind !== 'value') return failure(where, made);
+    if (made.kind !== 'value') return failure(where, made, { first, end });
     values.push(made.value);
   }
   const places = differentPlaces(values.length, seed);
@@ -122,10 +128,14 @@ async function foldOrders(
   return folds.every((other) => sameMade(folds[0]!, other)) ? folds[0]! : 'disordered';
 }
 
-function failure(where: string, made: Exclude<Made, Value>): LocalJob {
+function failure(
+  where: string,
+  made: Exclude<Made, Value>,
+  items: Extract<LocalJob, { readonly kind: 'failed' }>['items'],
+): LocalJob {
   if (made.kind === 'unrun') return { kind: 'unrun', where, reason: made.reason };
   const said = made.said === undefined ? '' : ` (${made.said})`;
-  return { kind: 'failed', where, reason: `${made.class}${said}` };
+  return { kind: 'failed', where, reason: `${made.class}${said}`, items };
 }
 
 function ofCall(
@@ -133,6 +143,6 @@ function ofCall(
   { kind, class: failed, reason }: Exclude<CallOutcome, { readonly kind: 'ok' }>,
 ): Extract<LocalJob, { readonly kind: 'failed' | 'unrun' }> {
   return kind === 'failed'
-    ? { kind: 'failed', where, reason }
+    ? { kind: 'failed', where, reason, items: null }
     : { kind: 'unrun', where, reason: `${failed}: ${reason}` };
 }

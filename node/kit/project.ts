@@ -1,6 +1,6 @@
 /** Begin and read a program's folder: what it is called, what it is built from, its tests. */
 import { cp, lstat, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import {
@@ -11,7 +11,9 @@ import {
 import { itemBytesMax } from '../../protocol/params.ts';
 import { nearestWord } from '../nearest.ts';
 import { type Language, languages, type Recipe } from './build.ts';
+import { editorSettings } from './compilers.ts';
 import { KitError } from './error.ts';
+import { projectAbove } from './project-above.ts';
 
 /** The file of a project that says what it is. */
 export const projectFile = 'program.json';
@@ -43,7 +45,10 @@ export type Project = {
 export async function openProject(folder: string): Promise<Project> {
   const wrong = (reason: string, cause?: unknown): KitError =>
     new KitError({ code: 'PROGRAM_PROJECT', folder, reason }, { cause });
-  const text = await readFile(join(folder, projectFile), 'utf8').catch(async (cause: unknown) => {
+  const file = join(folder, projectFile);
+  // A pipe in its place would never come to an end.
+  if (!(await isFile(file))) throw wrong(await whyUnread(folder));
+  const text = await readFile(file, 'utf8').catch(async (cause: unknown) => {
     throw wrong(await whyUnread(folder), cause);
   });
   let data: unknown;
@@ -63,8 +68,15 @@ export async function openProject(folder: string): Promise<Project> {
   };
 }
 
+async function isFile(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null))?.isFile() === true;
+}
+
 async function whyUnread(folder: string): Promise<string> {
   const found = await stat(folder).catch(() => null);
+  const above = await projectAbove(folder);
+  if (above !== null)
+    return `this is a ${above.what} of the project ${above.project}: name that folder`;
   if (found?.isDirectory() === true) return `it has no ${projectFile} that can be read`;
   if (found !== null) return `it is a file; name the folder that it lies in`;
   const near = await readdir(dirname(folder), { withFileTypes: true }).catch(() => []);
@@ -94,6 +106,7 @@ export async function beginProject(folder: string, language: Language): Promise<
     // What the template brings itself stays.
     for (const file of await readdir(shared))
       await cp(join(shared, file), join(draft, 'source', file), { force: false });
+    if (language === 'as') await showEditor(join(draft, 'source'));
     const manifest = { name, version: '0.1.0', language, cut: { kind: 'lines' } };
     await writeFile(join(draft, projectFile), `${JSON.stringify(manifest, null, 2)}\n`);
     await rename(draft, folder);
@@ -101,6 +114,18 @@ export async function beginProject(folder: string, language: Language): Promise<
     await rm(draft, { recursive: true, force: true });
   }
   return openProject(folder);
+}
+
+/** Lets an editor find AssemblyScript also from a folder that no node_modules lies above. */
+async function showEditor(source: string): Promise<void> {
+  const settings = editorSettings(source);
+  if (settings === null || !isAbsolute(settings)) return;
+  const lines = [
+    '// For editors only; a build does not read it. The path is that of the AssemblyScript which',
+    '// builds this folder. Where you install your own: "assemblyscript/std/assembly.json".',
+    JSON.stringify({ extends: settings, include: ['./*.ts'] }, null, 2),
+  ];
+  await writeFile(join(source, 'tsconfig.json'), `${lines.join('\n')}\n`);
 }
 
 /** A name that a program may have, of the letters of one that it may not. */
@@ -132,8 +157,9 @@ export type Cases = { readonly cases: readonly Case[]; readonly strays: readonly
  * works on an input and takes parameters. @throws KitError PROGRAM_NO_TESTS
  */
 export async function readCases({ tests }: Project): Promise<Cases> {
-  const all = await readdir(tests).catch((): string[] => []);
-  const files = new Set(all.filter((file) => !/^\.|~$/.test(file)));
+  const files = new Set<string>();
+  for (const file of await readdir(tests).catch((): string[] => []))
+    if (!/^\.|~$/.test(file) && (await isFile(join(tests, file)))) files.add(file);
   const named = [...files].flatMap((file) => /^(.+)\.(?:expected|input)$/.exec(file)?.[1] ?? []);
   const names = [...new Set(named)].sort();
   if (names.length === 0) throw new KitError({ code: 'PROGRAM_NO_TESTS', folder: tests });

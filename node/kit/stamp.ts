@@ -1,10 +1,12 @@
 /** Tell whether a built program is of the sources beside it, by a stamp that build writes. */
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { basename, join, relative } from 'node:path';
+import { createReadStream } from 'node:fs';
+import { readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { z } from 'zod';
 import { KitError } from './error.ts';
 import { type Project, projectFile } from './project.ts';
+import { sourceFiles } from './source-files.ts';
 
 /** Hashes of a module and of what it was built from, as hexadecimal. */
 const stampSchema = z.strictObject({ module: z.string(), sources: z.string() });
@@ -31,22 +33,12 @@ function sha256(bytes: Uint8Array): string {
 /** A hash of all that a module is built from: program.json, and the files under source/. */
 export async function sourcesHash(project: Project): Promise<string> {
   const hash = createHash('sha256');
-  for (const file of await sourceFiles(project)) {
-    const bytes = await readFile(file);
-    hash.update(`${relative(project.folder, file)}\0${bytes.length}\0`).update(bytes);
+  for (const { name, path, isFile, bytes } of await sourceFiles(project)) {
+    // Of what is no file, as a link that leads nowhere, only the name counts.
+    hash.update(`${name}\0${isFile ? bytes : 'none'}\0`);
+    if (isFile) for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
   }
   return hash.digest('hex');
-}
-
-/** Sorted, without what editors and npm leave there. */
-async function sourceFiles({ folder, recipe }: Project): Promise<string[]> {
-  const [source] = recipe.sources;
-  const found = await readdir(source, { recursive: true, withFileTypes: true }).catch(() => []);
-  const files = found
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((file) => !/(^|[/\\])(\.|node_modules[/\\])|~$/.test(relative(source, file)));
-  return [join(folder, projectFile), ...files.sort()];
 }
 
 /** What a text says as JSON; null for what is none. */
@@ -68,9 +60,8 @@ async function staleness(project: Project): Promise<string | null> {
       : `${basename(project.recipe.sources[0])}/ or ${projectFile} was changed since it was built`;
   // Built by other means, or without its stamp: then by time, as `make` does.
   const { mtimeMs: builtAt } = await stat(project.target);
-  for (const file of await sourceFiles(project))
-    if ((await stat(file)).mtimeMs > builtAt)
-      return `${relative(project.folder, file)} was written after it`;
+  for (const { name, mtimeMs } of await sourceFiles(project))
+    if (mtimeMs > builtAt) return `${name} was written after it`;
   return null;
 }
 

@@ -6,9 +6,17 @@ import { listRoot } from '../../protocol/merkle/list.ts';
 import { costTableVersion, rewriterVersion } from '../../protocol/params.ts';
 import { nativeSha256 } from '../crypto.ts';
 import { nameBlob } from '../storage/naming.ts';
-import { allOfThree, drawnTree, isOfJob, leftTree, planOf, type Statement } from './law.ts';
+import {
+  allOfThree,
+  drawnTree,
+  isOfJob,
+  type LawName,
+  leftTree,
+  planOf,
+  type Statement,
+} from './law.ts';
 import type { Origin } from './origin.ts';
-import { fillPool, type Pool } from './pool.ts';
+import { emptyPool, fillPool, type Pool, type Refused } from './pool.ts';
 import {
   type CheckBounds,
   type Example,
@@ -36,6 +44,10 @@ export type CheckOptions = {
   readonly bounds?: CheckBounds;
   /** Told that a law is broken, before its example is made small. */
   readonly broke?: () => void;
+  /** Asked while an example is made small: once it says so, the smallest so far is taken. */
+  readonly isSmallEnough?: () => boolean;
+  /** Told how many statements were tried. */
+  readonly trying?: (count: number) => void;
   /** Whether an example is wanted of what only warns: see {@link Check.warning}. */
   readonly warns?: boolean;
 };
@@ -48,10 +60,10 @@ export const fullBounds: CheckBounds = {
 
 /** What fits in front of a job, or beside one. */
 export const quickBounds: CheckBounds = {
-  ...{ items: 3, made: 24, samples: 24, folds: 16, doubled: 4, shrunk: 300 },
+  ...{ items: 3, made: 48, samples: 24, folds: 16, doubled: 4, shrunk: 300 },
   ...{ callFuel: 2n ** 28n, fuel: 2n ** 33n },
 };
-export const quickRunCount = 200;
+export const quickRunCount = 400;
 
 /** What a check came to. */
 export type Check = {
@@ -67,6 +79,11 @@ export type Check = {
    * comes to; null where there is none, or none was asked for.
    */
   readonly warning: Example | null;
+  /** The law of what was found broken, before it was made smaller; null where nothing is. */
+  readonly foundLaw: LawName | null;
+  /** Items at hand that gave no value, and the first of all origins that did not. */
+  readonly failedItems: number;
+  readonly refused: Refused | null;
 };
 
 /** Statements under way at once. */
@@ -83,7 +100,7 @@ export async function checkLaws(
   const places = items.places ?? drawnIndices(items.count, bounds.items, draw);
   const work = openWork(subject, items, bounds);
   const { bench, tally } = work;
-  let pool: Pool = { groups: new Map(), refusedItems: 0, heavy: 0 };
+  let pool = emptyPool();
   let broken: Broken | null = null;
   try {
     pool = await fillPool(work, places, draw);
@@ -96,7 +113,9 @@ export async function checkLaws(
   }
   const unfinished = tally.cut || tally.unrun >= unrunMax || tally.tried.associative === 0;
   if (broken !== null) options.broke?.();
-  const found = broken === null ? null : await smallest(work, broken, refutes(work, broken));
+  const { isSmallEnough = () => false } = options;
+  const found =
+    broken === null ? null : await smallest(work, broken, refutes(work, broken), isSmallEnough);
   if (pool.heavy > 0) tally.notTried.push(`${pool.heavy} large values, but for their order`);
   const sizes = poolGroups.map((group) => [group, pool.groups.get(group)?.length ?? 0]);
   const report: LawReport = {
@@ -125,10 +144,14 @@ export async function checkLaws(
   const isWanted = options.warns === true && found === null && doubtful !== null;
   // Its fuel is no part of the report: who asks for no example comes to the same one.
   const warned = isWanted
-    ? await smallest(work, doubtful, ({ kind }) => kind === 'one-sided')
+    ? await smallest(work, doubtful, ({ kind }) => kind === 'one-sided', isSmallEnough)
     : null;
   const { example: warning = null, values = new Map() } = found ?? warned ?? {};
-  return { report, blob, notTried, values, warning: found === null ? warning : null };
+  return {
+    ...{ report, blob, notTried, values, warning: found === null ? warning : null },
+    ...{ foundLaw: broken?.statement.law ?? null },
+    ...{ failedItems: tally.failedItems, refused: pool.refused },
+  };
 }
 
 async function inputOf(
@@ -155,6 +178,7 @@ async function tryItems(
   const operands = places.map((index): Origin => ({ kind: 'item', index }));
   // An item that takes more fuel than is granted here says nothing, and would take it again.
   const made = await Promise.all(operands.map(bench.make));
+  tally.failedItems = made.filter(({ kind }) => kind === 'failed').length;
   if (made.some((one) => compared(one, one).kind === 'dear')) {
     tally.notTried.push('orders of the items: one takes more fuel than is granted here');
     return null;
@@ -210,7 +234,7 @@ function refutes(
 async function tryStatements(
   work: Work,
   { groups }: Pool,
-  { runs, seed }: CheckOptions,
+  { runs, seed, trying = () => {} }: CheckOptions,
 ): Promise<Broken | null> {
   const { tally, enough } = work;
   const pool = [...groups.values()];
@@ -227,6 +251,7 @@ async function tryStatements(
     );
     const broken = await judged(work, batch);
     if (broken !== null) return broken;
+    trying(run + batch.length);
   }
   return null;
 }
@@ -262,6 +287,7 @@ async function smallest(
   work: Work,
   { statement, left, right }: Broken,
   isEnough: (held: Held, statement: Statement) => boolean,
+  isSmallEnough: () => boolean,
 ): Promise<Smallest> {
   const { subject, items, bench, bounds, enough } = work;
   // Nothing that a smaller one would run may come between a seat and its verdict.
@@ -278,24 +304,31 @@ async function smallest(
     });
   const again = await calmly(statement);
   if (!isEnough(again, statement)) return exampleOf(work, { statement, left, right });
+  // What it came to is kept: where time is up, none of it can be run again.
+  const seen = new WeakMap<Statement, Held>([[statement, again]]);
   const shrunk = await shrink(
     statement,
     (one) => smallerStatements(one, cut, (index) => bytes.get(index) ?? null),
-    async (one) => isEnough(await calmly(one), one),
-    { triedCountMax: bounds.shrunk, enough },
+    async (one) => {
+      const held = await calmly(one);
+      if (isEnough(held, one)) seen.set(one, held);
+      return isEnough(held, one);
+    },
+    { triedCountMax: bounds.shrunk, enough: () => enough() || isSmallEnough() },
   );
-  const sides = await calmly(shrunk);
+  const [last, kept] = [await calmly(shrunk), seen.get(shrunk)];
+  const sides = last.kind === 'unrun' && kept !== undefined ? kept : last;
   return exampleOf(
     work,
     sides.kind === 'broken' || sides.kind === 'one-sided'
-      ? { statement: shrunk, left: sides.left, right: sides.right }
+      ? { ...sides, statement: shrunk }
       : { statement, left, right },
   );
 }
 
 async function exampleOf(
   { bench, tally }: Work,
-  { statement, left, right }: Broken,
+  { statement, left, right, values: known }: Broken,
 ): Promise<Smallest> {
   const values = new Map<string, Uint8Array>();
   const side = (made: Made): Side => {
@@ -310,10 +343,15 @@ async function exampleOf(
     return { kind: 'value', bytes: made.value.length, hash, head };
   };
   const unrunnable = (error: unknown): Made => ({ kind: 'unrun', reason: String(error) });
-  const operands = statement.operands.map(async (operand) => ({
-    origin: originNodes(operand, nativeSha256),
-    value: side(await bench.make(operand).catch(unrunnable)),
-  }));
+  const operands = statement.operands.map(async (operand, place) => {
+    const made = await bench.make(operand).catch(unrunnable);
+    const value = known?.[place];
+    const isKnown = made.kind === 'unrun' && value !== undefined;
+    return {
+      origin: originNodes(operand, nativeSha256),
+      value: side(isKnown ? { kind: 'value', value } : made),
+    };
+  });
   const example: Example = {
     law: statement.law,
     operands: await Promise.all(operands),

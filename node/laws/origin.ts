@@ -1,4 +1,5 @@
 /** Say where a value comes from, so that it can be made again, made simpler, and told. */
+import { isUtf8 } from 'node:buffer';
 import { hex } from '../../protocol/brand.ts';
 import type { CutRule } from '../../protocol/execution/manifest.ts';
 
@@ -171,8 +172,29 @@ const shownBytesMax = 48;
  */
 export function shownBytes(bytes: Uint8Array, length = bytes.length): string {
   if (length === 0) return 'no bytes';
-  const text = Buffer.from(bytes.subarray(0, shownBytesMax)).toString('latin1');
+  const shown = bytes.subarray(0, shownBytesMax);
   const more = length > shownBytesMax ? `… (${length} bytes)` : '';
-  if (isPrintable(text)) return `${JSON.stringify(text)}${more}`;
-  return `0x${hex(bytes.subarray(0, shownBytesMax))}${more}`;
+  const text = shownText(shown.length < length ? wholeLetters(shown) : shown);
+  return `${text ?? `0x${hex(shown)}`}${more}`;
+}
+
+/** A text in quotes, with escapes for marks that steer a line; null for bytes that are none. */
+function shownText(bytes: Uint8Array): string | null {
+  const text = Buffer.from(bytes).toString('utf8');
+  // What has control characters, or letters that nobody assigned, is rather a number.
+  if (bytes.length === 0 || !isUtf8(bytes) || /[^\P{C}\p{Cf}\t\r\n]/u.test(text)) return null;
+  return JSON.stringify(text).replace(
+    /[\p{Cf}\u2028\u2029]/gu,
+    (mark) => `\\u{${mark.codePointAt(0)!.toString(16)}}`,
+  );
+}
+
+/** Bytes without a letter of UTF-8 at their end that was cut through. */
+export function wholeLetters(bytes: Uint8Array): Uint8Array {
+  const tail = bytes.subarray(-3);
+  // The last byte that begins a letter, and how many are to follow it.
+  const at = tail.findLastIndex((byte) => (byte & 0xc0) !== 0x80);
+  const first = tail[at] ?? 0;
+  const length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+  return at >= 0 && at + length > tail.length ? bytes.subarray(0, at - tail.length) : bytes;
 }

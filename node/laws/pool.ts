@@ -4,7 +4,7 @@ import { doublingMax, type Origin } from './origin.ts';
 import type { CheckBounds, PoolGroup } from './report.ts';
 import { madeItems, sampleSeeds } from './sampling.ts';
 import type { Items, Subject } from './subject.ts';
-import type { Workbench } from './workbench.ts';
+import type { Made, Workbench } from './workbench.ts';
 
 /** Bytes of a value that goes to and fro for single combines. */
 export const lightBytesMax = 65_536;
@@ -20,7 +20,20 @@ export type Pool = {
   readonly groups: Map<PoolGroup, readonly Origin[]>;
   refusedItems: number;
   heavy: number;
+  /** The first that had none, for people. */
+  refused: Refused | null;
 };
+
+/** An origin without a value, and why. */
+export type Refused = {
+  readonly origin: Origin;
+  readonly made: Extract<Made, { readonly kind: 'failed' }>;
+};
+
+/** Nothing was gathered yet. */
+export function emptyPool(): Pool {
+  return { groups: new Map(), refusedItems: 0, heavy: 0, refused: null };
+}
 
 /** What gathering goes by; `enough` says between batches that there is no fuel for more. */
 export type Gathering = {
@@ -39,7 +52,7 @@ export async function fillPool(
 ): Promise<Pool> {
   const { subject, items, bounds } = gathering;
   const { exports, manifest } = subject.program;
-  const pool: Pool = { groups: new Map(), refusedItems: 0, heavy: 0 };
+  const pool = emptyPool();
   const keep = (group: PoolGroup, origins: readonly Origin[]): Promise<void> =>
     keepLight(gathering, pool, group, origins);
   await keep(
@@ -106,8 +119,10 @@ async function keepLight(
     const batch = origins.slice(at, at + batchCount);
     const made = await Promise.all(batch.map(bench.make));
     made.forEach((one, place) => {
-      if (one.kind === 'failed') pool.refusedItems += 1;
-      else if (one.kind === 'value' && one.value.length > lightBytesMax) pool.heavy += 1;
+      if (one.kind === 'failed') {
+        pool.refusedItems += 1;
+        pool.refused ??= { origin: batch[place]!, made: one };
+      } else if (one.kind === 'value' && one.value.length > lightBytesMax) pool.heavy += 1;
       else if (one.kind === 'value') kept.push(batch[place]!);
     });
   }

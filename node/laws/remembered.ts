@@ -22,7 +22,7 @@ const rememberedCountMax = 1_024;
 export type Remembered = {
   /** The report of a program under its parameters that settles the matter; null without one. */
   readonly read: (program: Cid, parameters: Uint8Array) => Promise<LawReport | null>;
-  /** Remembers a report, if it says something of other inputs too. */
+  /** Remembers a report, if it says something of other inputs too: no example is written over. */
   readonly write: (program: Cid, parameters: Uint8Array, blob: LawBlob) => Promise<void>;
 };
 
@@ -41,16 +41,21 @@ export function rememberedIn(folder: string): Remembered {
     if (report.rewriter !== rewriterVersion || report.costTable !== costTableVersion) return null;
     return report.verdict === 'none-found' || refutesProgram(report) ? report : null;
   };
+  const read: Remembered['read'] = async (program, parameters) => {
+    const digest = nativeSha256(parameters);
+    const file = fileOf(program, digest);
+    const bytes = await readAtMost(file, lawReportBytesMax).catch(() => null);
+    return bytes === null ? null : settled(bytes, program, digest);
+  };
   return {
-    read: async (program, parameters) => {
-      const digest = nativeSha256(parameters);
-      const file = fileOf(program, digest);
-      const bytes = await readAtMost(file, lawReportBytesMax).catch(() => null);
-      return bytes === null ? null : settled(bytes, program, digest);
-    },
+    read,
     write: async (program, parameters, { bytes }) => {
       const digest = nativeSha256(parameters);
-      if (settled(bytes, program, digest) === null) return;
+      const report = settled(bytes, program, digest);
+      if (report === null) return;
+      // An example stands, whatever another seed passed over.
+      const known = report.verdict === 'refuted' ? null : await read(program, parameters);
+      if (known?.verdict === 'refuted') return;
       const draft = join(folder, `${randomUUID()}.draft`);
       try {
         await mkdir(folder, { recursive: true, mode: 0o700 });

@@ -1,10 +1,20 @@
 /** Tell what a check of the laws tried and found, to people and to programs. */
+import { isUtf8 } from 'node:buffer';
 import { hex } from '../../protocol/brand.ts';
 import { formatCid } from '../../protocol/merkle/cid.ts';
+import { nativeSha256 } from '../crypto.ts';
 import type { Check } from './check.ts';
 import { formula, type LawName, lawNames, lawTexts, letter } from './law.ts';
 import { shownBytes } from './origin.ts';
-import { type Example, type LawReport, type OriginNode, type Side, treeOf } from './report.ts';
+import type { Refused } from './pool.ts';
+import {
+  type Example,
+  type LawReport,
+  type OriginNode,
+  originNodes,
+  type Side,
+  treeOf,
+} from './report.ts';
 import type { Subject } from './subject.ts';
 
 /** How the program itself shows a value; null where it does not, or not in a line. */
@@ -30,8 +40,8 @@ export async function renderValues(
   for (const [hash, value] of program.exports.render ? values : []) {
     const outcome = await executor.render(programPath, parameters, value, renderFuel, signal);
     if (outcome.kind !== 'ok' || outcome.value.length > renderedMax) continue;
-    const text = Buffer.from(outcome.value).toString('latin1');
-    if (/^[\x20-\x7e]+$/.test(text)) shown.set(hash, text);
+    const text = Buffer.from(outcome.value).toString('utf8');
+    if (isUtf8(outcome.value) && /^[^\p{C}\u2028\u2029]+$/u.test(text)) shown.set(hash, text);
   }
   return (side) => (side.kind === 'value' ? (shown.get(hex(side.hash)) ?? null) : null);
 }
@@ -40,21 +50,11 @@ export async function renderValues(
  * The report in lines, the verdict last.
  * @param fails - Whether the program failed on the items themselves: then little is said by it.
  */
-export function reportLines(
-  { report, blob, notTried, warning }: Check,
-  shown: Shown,
-  again: string,
-  fails = false,
-): string[] {
+export function reportLines(check: Check, shown: Shown, again: string, fails = false): string[] {
+  const { report, blob, notTried, warning } = check;
   const { tried, pool, refusedItems, failedAlike, oneSided, dear, example, seed, runs } = report;
   const nothing = combinesNothing(report);
-  const mark = (law: LawName): string => {
-    if (example?.law === law) return 'FAIL';
-    return nothing && combinedLaws.includes(law) ? 'none' : 'ok  ';
-  };
-  const lines = lawNames
-    .filter((law) => tried[law] > 0)
-    .map((law) => `${mark(law)}  ${law}: ${lawTexts[law].says} (${tried[law]} tried)`);
+  const lines = lawNames.flatMap((law) => lawLine(law, check) ?? []);
   const counts = Object.entries(pool).map(
     ([group, count]) => `${count} ${groupWords[group as keyof typeof pool]}`,
   );
@@ -85,6 +85,29 @@ export function reportLines(
         `no counterexample found${oneSided > 0 ? ' but what WARN says' : ''}, ${seeded}`,
       ];
   }
+}
+
+/** What became of one law, in a line; null where nothing of it was tried. */
+function lawLine(
+  law: LawName,
+  { report, foundLaw, failedItems }: Pick<Check, 'report' | 'foundLaw' | 'failedItems'>,
+): string | null {
+  const { tried, example, input } = report;
+  const told = (mark: string, says = lawTexts[law].says): string =>
+    `${mark.padEnd(4)}  ${law}: ${says} (${tried[law]} tried)`;
+  // A broken order is shown as the plain law that it comes down to, of which none was drawn.
+  if (example?.law === law && tried[law] === 0)
+    return `FAIL  ${law}: ${lawTexts[law].says} (found in a broken ${foundLaw})`;
+  if (tried[law] === 0) return null;
+  if (example?.law === law || foundLaw === law) return told('FAIL');
+  const taken = input.kind === 'none' ? 0 : input.places.length;
+  const failed = `${failedItems} of ${taken} items failed`;
+  if (failedItems > 0 && law === 'order')
+    return told('none', `${failed}, in each order; no values were compared`);
+  const others = failedItems === taken ? 'no values' : 'only values of items before them';
+  if (failedItems > 0 && law === 'replay')
+    return told('none', `${failed}, alike each time; ${others} were compared`);
+  return told(combinesNothing(report) && combinedLaws.includes(law) ? 'none' : 'ok');
 }
 
 /** The laws of which a statement says nothing where combine fails on both of its sides. */
@@ -127,7 +150,8 @@ export function exampleLines(example: Example, shown: Shown = nothingShown): str
 /** What an author is told of values that no item at hand came to, the remedy last. */
 const warningRemedy =
   'No fold of the items that were given comes to this, so that nothing is refuted. A job that does ' +
-  'come to it has no result: its seats fold in orders of their own, some fail and others do not. ' +
+  'come to it within a subtask may have no result: its seats fold in orders of their own, some ' +
+  'fail and others do not. ' +
   'If such values can occur, let anw_map refuse the items, or let combine wrap or widen.';
 
 /** What to do about a law that is broken; another thing where combine failed than where it erred. */
@@ -149,7 +173,9 @@ function sideText(side: Side, shown: Shown): string {
   if (bytes !== 8 || head.length !== 8) return shownBytes(head, bytes);
   const view = new DataView(head.buffer, head.byteOffset, 8);
   const integer = view.getBigInt64(0, true);
-  return `0x${hex(head)}: ${integer} as an integer, ${view.getFloat64(0, true)} as a float`;
+  const text = shownBytes(head);
+  const letters = text.startsWith('"') ? `, ${text} as a text` : '';
+  return `0x${hex(head)}: ${integer} as an integer, ${view.getFloat64(0, true)} as a float${letters}`;
 }
 
 /** How a value comes about, in a line of text. */
@@ -181,9 +207,15 @@ export function describeOrigin(nodes: readonly OriginNode[]): string {
   return stack.join(', ');
 }
 
+/** An origin that gave no value, and why, in a line. */
+export function refusedText({ origin, made }: Refused): string {
+  const said = made.said === undefined ? '' : ` (${made.said})`;
+  return `${describeOrigin(originNodes(origin, nativeSha256))}: ${made.class}${said}`;
+}
+
 /** The report as a document. */
 export function reportDocument(
-  { report, blob, notTried, warning }: Check,
+  { report, blob, notTried, warning, failedItems, refused }: Check,
   shown: Shown,
   again: string,
 ) {
@@ -199,6 +231,8 @@ export function reportDocument(
     dear: report.dear,
     pool: report.pool,
     refused_items: report.refusedItems,
+    failed_items: failedItems,
+    first_refused: refused === null ? null : refusedText(refused),
     fuel: String(report.fuel),
     not_tried: notTried,
     counterexample: example === null ? null : { ...exampleDocument(example, shown), again },

@@ -13,7 +13,13 @@ const dearMax = 8;
 /** This machine could not run the program: nothing is said about its laws. */
 export class Unrunnable extends Error {}
 
-export type Broken = { readonly statement: Statement; readonly left: Made; readonly right: Made };
+export type Broken = {
+  readonly statement: Statement;
+  readonly left: Made;
+  readonly right: Made;
+  /** What its operands came to, where that is known. */
+  readonly values?: readonly Uint8Array[];
+};
 
 /** What is counted while a check runs. */
 export type Tally = {
@@ -23,6 +29,8 @@ export type Tally = {
   /** The first of these. */
   doubtful: Broken | null;
   dear: number;
+  /** Items at hand that gave no value: nothing was compared of them but how they failed. */
+  failedItems: number;
   /** Calls that this machine could not run. */
   unrun: number;
   /** Fuel was up before the statements were. */
@@ -44,7 +52,8 @@ export type Work = {
 export function openWork(subject: Subject, items: Items, bounds: CheckBounds): Work {
   const tally: Tally = {
     tried: Object.fromEntries(lawNames.map((law) => [law, 0])) as Record<LawName, number>,
-    ...{ failedAlike: 0, oneSided: 0, doubtful: null, dear: 0, unrun: 0, cut: false },
+    ...{ failedAlike: 0, oneSided: 0, doubtful: null, dear: 0, failedItems: 0 },
+    ...{ unrun: 0, cut: false },
     notTried: untried(subject, items),
   };
   const bench = impatient(openWorkbench(subject, items, bounds.callFuel), tally);

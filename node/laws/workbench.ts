@@ -31,7 +31,13 @@ export type FailedClass = (typeof failedClasses)[number];
 export type Held =
   | { readonly kind: 'held' | 'failed-alike' }
   /** Both sides gave bytes, and they differ; or only one side failed. */
-  | { readonly kind: 'broken' | 'one-sided'; readonly left: Made; readonly right: Made }
+  | {
+      readonly kind: 'broken' | 'one-sided';
+      readonly left: Made;
+      readonly right: Made;
+      /** What the operands came to, where they were made for it. */
+      readonly values?: readonly Uint8Array[];
+    }
   /** An operand has none. */
   | { readonly kind: 'no-value' }
   /** A side took more fuel than a call here may: a job may grant more. */
@@ -73,26 +79,26 @@ export function openWorkbench(subject: Subject, items: Items, callFuel: bigint):
   const calls = meteredCalls(subject, callFuel);
   // Promises, so that what is asked for twice at once is made once: the fuel is then the same.
   const kept = new Map<string, Promise<Made>>();
-  const map = async (source: ItemSource): Promise<Made> =>
-    ofSubtask(await calls.subtask([source], [0]));
+  // Which values are made twice, for want of room, is a matter of time: it counts once.
+  const everMade = new Set<string>();
   let fileCount = 0;
-  const mapBytes = async (bytes: Uint8Array): Promise<Made> => {
+  const mapBytes = async (bytes: Uint8Array, by: Calls): Promise<Made> => {
     const file = join(scratch, `made-${fileCount++}`);
     await writeFile(file, bytes);
-    const result = await map({ kind: 'file', path: file });
+    const result = await map({ kind: 'file', path: file }, by);
     await rm(file, { force: true });
     return result;
   };
-  const makeAnew = async (origin: Origin): Promise<Made> => {
+  const makeAnew = async (origin: Origin, by: Calls): Promise<Made> => {
     switch (origin.kind) {
       case 'empty':
         return { kind: 'value', value: new Uint8Array(0) };
       case 'item':
-        return map(items.source(origin.index));
+        return map(items.source(origin.index), by);
       case 'made':
-        return mapBytes(origin.bytes);
+        return mapBytes(origin.bytes, by);
       case 'sample':
-        return ofCall(await calls.sample(origin.seed));
+        return ofCall(await by.sample(origin.seed));
       case 'fold': {
         const values: Uint8Array[] = [];
         for (const part of origin.parts) {
@@ -100,12 +106,12 @@ export function openWorkbench(subject: Subject, items: Items, callFuel: bigint):
           if (made.kind !== 'value') return made;
           values.push(made.value);
         }
-        return ofCall(await calls.fold(values));
+        return ofCall(await by.fold(values));
       }
       case 'doubled': {
         let made = await make(origin.part);
         for (let time = 0; time < origin.times && made.kind === 'value'; time++)
-          made = ofCall(await calls.fold([made.value, made.value]));
+          made = ofCall(await by.fold([made.value, made.value]));
         return made;
       }
     }
@@ -114,7 +120,8 @@ export function openWorkbench(subject: Subject, items: Items, callFuel: bigint):
     const key = hash('sha256', originKey(origin));
     const known = kept.get(key);
     if (known !== undefined) return known;
-    const making = makeAnew(origin);
+    const making = makeAnew(origin, everMade.has(key) ? calls.uncounted : calls.counted);
+    everMade.add(key);
     if (kept.size >= keptCountMax) return making;
     kept.set(key, making);
     const forget = (): void => void kept.delete(key);
@@ -139,7 +146,7 @@ export function openWorkbench(subject: Subject, items: Items, callFuel: bigint):
       if (made.kind !== 'value') return made;
       folded.push(made.value);
     }
-    return ofCall(await calls.fold(folded));
+    return ofCall(await calls.counted.fold(folded));
   };
   const judge = async ({ operands, left, right }: Statement): Promise<Held> => {
     const values: Uint8Array[] = [];
@@ -150,11 +157,12 @@ export function openWorkbench(subject: Subject, items: Items, callFuel: bigint):
       values.push(made.value);
     }
     const [one, other] = await Promise.all([combine(left, values), combine(right, values)]);
-    return compared(one, other);
+    const held = compared(one, other);
+    return held.kind === 'broken' || held.kind === 'one-sided' ? { ...held, values } : held;
   };
   const subtask: Workbench['subtask'] = (indices, plan) =>
-    calls.subtask(indices.map(items.source), plan);
-  return { make, judge, subtask, spent: () => ({ fuel: calls.fuel, dear: calls.dear }) };
+    calls.counted.subtask(indices.map(items.source), plan);
+  return { make, judge, subtask, spent: () => ({ ...calls.sum }) };
 }
 
 /** What two sides of a statement say of it. */
@@ -172,49 +180,68 @@ export function compared(one: Made, other: Made): Held {
 
 const isDear = (made: Made): boolean => made.kind === 'failed' && made.class === 'out-of-fuel';
 
-/** The calls of a check: at most so many at once, each within its fuel, their fuel summed up. */
+/** The calls of a check: at most so many at once, each within its fuel. */
+type Calls = {
+  readonly subtask: (
+    sources: readonly ItemSource[],
+    plan: readonly number[],
+  ) => Promise<SubtaskOutcome>;
+  readonly fold: (values: readonly Uint8Array[]) => Promise<CallOutcome>;
+  readonly sample: (seed: Uint8Array) => Promise<CallOutcome>;
+};
+
+const map = async (source: ItemSource, by: Calls): Promise<Made> =>
+  ofSubtask(await by.subtask([source], [0]));
+
 function meteredCalls(subject: Subject, callFuel: bigint) {
   const { executor, programPath, parameters, signal, turn, callCountMax = 64 } = subject;
   const admit = places(callCountMax);
   const turned = turn === undefined ? {} : { turn };
-  const sum = { fuel: 0n, dear: 0 };
   const foldFuel = { combine: callFuel, fold: callFuel };
-  const counted = (outcome: CallOutcome): CallOutcome => {
-    if (outcome.kind === 'ok') sum.fuel += outcome.fuel;
-    if (outcome.kind === 'failed') fail(outcome.class);
-    return outcome;
+  const callsTo = (sum: Sum): Calls => {
+    const counted = (outcome: CallOutcome): CallOutcome => {
+      if (outcome.kind === 'ok') sum.fuel += outcome.fuel;
+      if (outcome.kind === 'failed') countFailed(sum, outcome.class, callFuel);
+      return outcome;
+    };
+    return {
+      subtask: (sources, plan) =>
+        admit(async () => {
+          const fuel = { item: callFuel, combine: callFuel };
+          const run = { programPath, parameters, items: sources, plan, fuel, ...turned };
+          return countSubtask(sum, await executor.runSubtask(run, signal), callFuel);
+        }),
+      fold: (values) =>
+        admit(async () =>
+          counted(await executor.fold(programPath, values, foldFuel, signal, turn)),
+        ),
+      sample: (seed) =>
+        admit(async () => counted(await executor.sample(programPath, seed, signal, callFuel))),
+    };
   };
-  const fail = (failedClass: string): void => {
-    const isDear = failedClass === 'out-of-fuel';
-    sum.fuel += isDear ? callFuel : callFuel / failedShare;
-    if (isDear) sum.dear += 1;
-  };
-  return {
-    get fuel() {
-      return sum.fuel;
-    },
-    get dear() {
-      return sum.dear;
-    },
-    subtask: (sources: readonly ItemSource[], plan: readonly number[]): Promise<SubtaskOutcome> =>
-      admit(async () => {
-        const fuel = { item: callFuel, combine: callFuel };
-        const run = { programPath, parameters, items: sources, plan, fuel, ...turned };
-        const outcome = await executor.runSubtask(run, signal);
-        if (outcome.kind !== 'done') return outcome;
-        sum.fuel += outcome.mapFuel + outcome.spent.combineSum;
-        const state = outcome.states.find((one) => one > 1);
-        if (state === undefined && !outcome.combineFailed) return outcome;
-        // What the outcome charges for the failing item is its whole limit.
-        if (state !== undefined) sum.fuel -= callFuel;
-        fail(placeStates[state as FailedState] ?? 'combine failed');
-        return outcome;
-      }),
-    fold: (values: readonly Uint8Array[]): Promise<CallOutcome> =>
-      admit(async () => counted(await executor.fold(programPath, values, foldFuel, signal, turn))),
-    sample: (seed: Uint8Array): Promise<CallOutcome> =>
-      admit(async () => counted(await executor.sample(programPath, seed, signal, callFuel))),
-  };
+  const sum: Sum = { fuel: 0n, dear: 0 };
+  return { sum, counted: callsTo(sum), uncounted: callsTo({ fuel: 0n, dear: 0 }) };
+}
+
+/** Fuel of calls that have ended, and calls that took more than one may. */
+type Sum = { fuel: bigint; dear: number };
+
+function countFailed(sum: Sum, failedClass: string, callFuel: bigint): void {
+  const isDear = failedClass === 'out-of-fuel';
+  sum.fuel += isDear ? callFuel : callFuel / failedShare;
+  if (isDear) sum.dear += 1;
+}
+
+function countSubtask(sum: Sum, outcome: SubtaskOutcome, callFuel: bigint): SubtaskOutcome {
+  if (outcome.kind !== 'done') return outcome;
+  const { mapFuel, spent, states, combineFailed } = outcome;
+  sum.fuel += mapFuel + spent.combineSum;
+  const state = states.find((one) => one > 1);
+  if (state === undefined && !combineFailed) return outcome;
+  // What the outcome charges for the failing item is its whole limit.
+  if (state !== undefined) sum.fuel -= callFuel;
+  countFailed(sum, placeStates[state as FailedState] ?? 'combine failed', callFuel);
+  return outcome;
 }
 
 type FailedState = 2 | 3 | 4 | 5;

@@ -249,7 +249,7 @@ function checkProgram({ program }: Receipt, job: Job): Ruling<true> {
     return fails('AUDIT_PROGRAM', "the program is not the job's");
   }
   mark('V50');
-  return holds(`${program.length} bytes, named by the job; not executed`, true);
+  return holds(`${program.length} bytes, the ones that the job names`, true);
 }
 
 function concludeLanes(
@@ -343,6 +343,6 @@ function checkFold({ failure }: Audit, fold: FoldOutcome): Ruling<true> {
 export function failureSentence(failure: JobFailure): string {
   if (failure.subtask === null)
     return `the job failed: combine-failed in the fold of lane ${failure.lane}`;
-  const where = failure.item === null ? '' : `item ${failure.item} of `;
-  return `the job failed: ${failure.class} in ${where}subtask ${failure.subtask}`;
+  const item = failure.item === null ? '' : `item ${failure.item} of the job, counted from 0, in `;
+  return `the job failed: ${failure.class} in ${item}subtask ${failure.subtask}`;
 }

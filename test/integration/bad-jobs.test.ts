@@ -1,6 +1,6 @@
 // Goal: whatever a submitter gives it, the command line says what is wrong, why and what to do,
 // ends with the right code and without a stack, and the network runs the next job.
-// Method: hostile programs, inputs and options, all at once, on one network of seven real hosts;
+// Method: hostile programs, inputs and options, all at once, on one network of four real hosts;
 // then a good job on the same network. Receipts of failed jobs are verified.
 import { readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ let shared: Embedded;
 beforeAll(async () => {
   const nonce = sha256(utf8('bad-jobs.test'));
   const common = { faulty: 0, fault: null, readable: [], parameters };
-  shared = await startEmbedded({ seats: 7, nonce, ...common });
+  shared = await startEmbedded({ seats: 4, nonce, ...common });
   for (const [name, bytes] of Object.entries(programs)) writeFileSync(file(`${name}.wasm`), bytes);
   writeFileSync(file('harmless.wasm'), harmlessProgram);
   writeFileSync(file('empty'), '');
@@ -79,7 +79,13 @@ const rows: readonly Row[] = [
   ],
   ['too deep', ['./deep-recursion.wasm'], 'ITEM_FAILED', 8, 'too-deep'],
   ['parameters', ['mean', '--params', '{}', '--input', 'text'], 'ITEM_FAILED', 8, 'bytes 0 to 12'],
-  ['a trap', unasked('trap'), 'JOB_ITEM_FAILED', 8, 'trap in item 0 of subtask 0'],
+  [
+    'a trap',
+    unasked('trap'),
+    'JOB_ITEM_FAILED',
+    8,
+    'trap in item 0 of the job, counted from 0, in subtask 0',
+  ],
   ['garbage', unasked('garbage'), 'JOB_ITEM_FAILED', 8, 'bad-value in item 0'],
   ['a value of 1 GB', unasked('gigabyte-value'), 'JOB_ITEM_FAILED', 8, 'bad-value in item 0'],
   ['a trap in combine', unasked('trap-combine'), 'COMBINE_FAILED', 8, 'combine-failed'],
@@ -89,7 +95,7 @@ const rows: readonly Row[] = [
     unasked('endless', '--fuel', '64M'),
     'JOB_ITEM_FAILED',
     8,
-    'out-of-fuel in item 0 of subtask 0: it used up its limit of 64M units',
+    'out-of-fuel in item 0 of the job, counted from 0, in subtask 0: it used up its limit of 64M units',
   ],
   ['an endless count', ['./endless-count.wasm'], 'COUNT_FAILED', 8, 'used up its fuel'],
   ['endless recursion', unasked('deep-recursion'), 'JOB_ITEM_FAILED', 8, 'too-deep in item 0'],
@@ -165,7 +171,7 @@ test(
       exitCode: 0,
       last: `VERIFIED: failed job ${document.data.job}`,
     });
-    expect(out).toContain('trap in item 0 of subtask 0');
+    expect(out).toContain('trap in item 0 of the job, counted from 0, in subtask 0');
   },
   patienceMs,
 );

@@ -1,8 +1,10 @@
 // Goal: `run` and `verify` keep the contract of their output: one document or the bare result,
 // files where the caller means them, codes for every verdict, and nothing left behind.
-// Method: the real command line in processes of their own, in empty directories.
+// Method: the real command line in processes of their own, in empty directories. The bare result
+// is looked at in programs.test.ts, SIGTERM in command-line.long.test.ts.
+import { hash } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { codeCatalogue } from '../../node/cli/codes.ts';
@@ -13,16 +15,15 @@ import { parseReceipt, receiptMagic } from '../../protocol/receipt/receipt.ts';
 import { checkpointOf, devPolicy, formatTrust } from '../../protocol/receipt/trust.ts';
 import {
   anwansi,
-  descendants,
   documentOf,
   type Ended,
-  isRunning,
   newPlace,
   type Place,
   packageRoot,
   startAnwansi,
 } from '../support/anwansi-process.ts';
 import { runWords } from '../support/command-line.ts';
+import { expectLeavesNothing } from '../support/interrupted-run.ts';
 
 const patienceMs = 240_000;
 const primes = ['primes', '--params', '{"from":0,"to":1000000}'];
@@ -141,20 +142,6 @@ describe('run', () => {
   );
 
   test(
-    'without --json prints the bytes of the result and nothing else',
-    async () => {
-      const here = place();
-      const ended = await anwansi(['run', ...primes, '--quiet', '--nodes', '4'], { place: here });
-      expect({ exitCode: ended.exitCode, out: textOf(ended), err: ended.err }).toEqual({
-        exitCode: 0,
-        out: '78498',
-        err: '',
-      });
-    },
-    patienceMs,
-  );
-
-  test(
     'to somebody who does not read ends all the same, and cleans up',
     async () => {
       const here = place();
@@ -168,28 +155,9 @@ describe('run', () => {
     patienceMs,
   );
 
-  test.each([
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const)(
-    'on %s ends with %i, its children with it, and leaves nothing',
-    async (signal, code) => {
-      const here = place();
-      const endless = ['run', 'primes', '--params', '{"from":0,"to":5000000000}'];
-      const { child, ended, says } = startAnwansi([...endless, '--nodes', '4'], { place: here });
-      await says('running');
-      const family = descendants(child.pid!);
-      expect(family.length, 'the process and a sandbox at least').toBeGreaterThan(1);
-      expect(readdirSync(here.temporary)).not.toEqual([]);
-      child.kill(signal);
-      const { exitCode, err, out } = await ended;
-      expect(exitCode, err).toBe(code);
-      expect(err).toContain('error INTERRUPTED');
-      expect(out).toHaveLength(0);
-      expect(readdirSync(here.temporary)).toEqual([]);
-      await expect.poll(() => family.filter(isRunning), { timeout: 20_000 }).toEqual([]);
-      expect(readdirSync(here.directory)).toEqual([]);
-    },
+  test(
+    'on SIGINT ends with 130, its children with it, and leaves nothing',
+    () => expectLeavesNothing(place(), 'SIGINT', 130),
     patienceMs,
   );
 });
@@ -234,7 +202,7 @@ describe('verify', () => {
       expect(ended.err).not.toContain('SOCKET');
       expect(lastLine(ended)).toMatch(/^VERIFIED job [0-9a-f]{64}$/);
       expect(textOf(ended).match(/VERIFIED/g)).toHaveLength(1);
-      expect(twin.err).toContain('SOCKET listen');
+      expect(twin.err).toContain('SOCKET ');
     },
     patienceMs,
   );
@@ -319,7 +287,7 @@ describe('verify', () => {
   );
 
   test(
-    'with --json gives the verdict, the findings and no bytes of the result',
+    'with --json gives the verdict, the findings and the result; with --out a file of it',
     async () => {
       const ended = await verify([await receiptFile(), '--trust', 'dev', '--json']);
       const { success, data } = documentOf(ended);
@@ -329,6 +297,20 @@ describe('verify', () => {
         code: null,
       });
       expect(data.findings.every(({ status }: { status: string }) => status === 'ok')).toBe(true);
+      const { result } = documentOf(await primesJob).data;
+      const sha256 = hash('sha256', result.text);
+      expect(data.result).toEqual({ ...result, sha256, file: null });
+      const out = join(counted.temporary, 'proved');
+      const more = ['--out', out, '--reexecute', '65536'];
+      const told = await verify([await receiptFile(), '--trust', 'dev', ...more]);
+      expect(readFileSync(out, 'utf8')).toBe(result.text);
+      expect(textOf(told)).toContain(`SHA-256 ${sha256}, in ${out}`);
+      expect(told.err).toMatch(/the job has .* again, though --reexecute asks for 65536/);
+      expect(textOf(told)).not.toContain('not executed');
+      // Of a receipt that nobody vouches for there is no result.
+      const untrusted = await verify([await receiptFile(), '--out', `${out}2`]);
+      expect([untrusted.exitCode, existsSync(`${out}2`)]).toEqual([5, false]);
+      expect(textOf(untrusted)).not.toContain(sha256);
     },
     patienceMs,
   );

@@ -1,7 +1,10 @@
 // Goal: `dev` keeps a network running that others can use and join, and that goes on after a kill.
 // Method: the real command line; a process for each validator, killed; then all in one process.
+// What no process of its own is needed for is run in this one.
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { dev } from '../../node/cli/commands/dev.ts';
+import { verify } from '../../node/cli/commands/verify.ts';
 import {
   anwansi,
   descendants,
@@ -11,6 +14,7 @@ import {
   type Started,
   startAnwansi,
 } from '../support/anwansi-process.ts';
+import { runWords } from '../support/command-line.ts';
 import { until } from '../support/nodes.ts';
 
 const msMax = 120_000;
@@ -41,7 +45,9 @@ async function runPrimes({ api, trust }: Ready) {
   expect(ended.exitCode, ended.err).toBe(0);
   const { data } = documentOf(ended);
   expect(data.result.text).toBe('78498');
-  const verified = await anwansi(['verify', data.receipt.file, '--trust', 'dev'], { place });
+  const { directory } = place;
+  const words = ['verify', data.receipt.file, '--trust', 'dev'];
+  const verified = await runWords([verify], words, { directory });
   expect(verified.exitCode, verified.err).toBe(0);
   expect(trust).toBe(join(place.directory, 'net', 'trust.json'));
   return data.job as string;
@@ -92,7 +98,7 @@ test(
   'a folder with another kind of network is refused by name',
   async () => {
     const wish = ['dev', '--nodes', '5', '--data-dir', 'net', '--api-port', '0'];
-    const ended = await anwansi(wish, { place });
+    const ended = await runWords([dev], wish, { directory: place.directory });
     expect(ended.exitCode).toBe(2);
     expect(ended.err).toContain('DEV_OTHER_NETWORK');
   },

@@ -1,8 +1,9 @@
 // Goal: what three liars of seven bring about is an end all the same, and never goes unseen: a wrong
-// result stands only where all three of them were counted.
+// result stands only where all three of them were counted. Two silent ones change no result.
 // Method: the real command line, several times; who was counted is read from its output.
 import { expect, test } from 'vitest';
 import { anwansi, documentOf, newPlace } from '../support/anwansi-process.ts';
+import { expectNamed, startFaulty } from '../support/faults.ts';
 
 type Seat = { readonly lane: number; readonly seat: number; readonly verdict: string };
 
@@ -24,6 +25,15 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8])('three liars, network %i', async () => {
       ({ seat, verdict }) => seat >= 4 && verdict === 'agreed',
     );
     expect(new Set(counted.map(({ seat }) => seat)).size).toBe(3);
+  } finally {
+    place.remove();
+  }
+});
+
+test('two silent ones: the result is exact, and the output and the receipt name them', async () => {
+  const place = newPlace();
+  try {
+    expectNamed(await startFaulty(place, 'silent', 2).ended, 'silent');
   } finally {
     place.remove();
   }

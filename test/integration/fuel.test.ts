@@ -93,7 +93,9 @@ test(
       failure: { class: 'out-of-fuel', subtask: 0, item: 0 },
     });
     expect(errors[0]).toMatchObject({ code: 'JOB_ITEM_FAILED' });
-    expect(errors[0].message).toContain('out-of-fuel in item 0 of subtask 0');
+    expect(errors[0].message).toContain(
+      'out-of-fuel in item 0 of the job, counted from 0, in subtask 0',
+    );
     expect(errors[0].hint).toMatch(/--fuel 436M/);
     expect(warnings[0]).toMatch(/item 0 used up .* the job will fail/);
     expect(refused!.exitCode).toBe(8);
@@ -104,7 +106,7 @@ test(
     expect(BigInt(data.fuel.mapFuel)).toBeGreaterThanOrEqual(2n * (most - 1n));
     const { exitCode, out } = await here(['verify', data.receipt.file, '--trust', 'dev']);
     expect(exitCode).toBe(0);
-    expect(out).toContain('out-of-fuel in item 0 of subtask 0');
+    expect(out).toContain('out-of-fuel in item 0 of the job, counted from 0, in subtask 0');
     expect(out.trimEnd().split('\n').at(-1)).toBe(`VERIFIED: failed job ${data.job}`);
   },
   patienceMs,
@@ -125,7 +127,9 @@ test(
     expect((await there(`job watch ${failed}`)).exitCode).toBe(8);
     const { out, err } = await there(`job show ${failed}`);
     expect(out, err).toMatch(/^fuel +200k units in one execution of all items$/m);
-    expect(out).toMatch(/^failed +the job failed: out-of-fuel in item 0 of subtask 0: .* 100k /m);
+    expect(out).toMatch(
+      /^failed +the job failed: out-of-fuel in item 0 of the job, counted from 0, in subtask 0: .* 100k /m,
+    );
     expect(out).toMatch(/^remedy .*--fuel 1\.6M/m);
     const { data } = (await there(`job show ${failed} --json`)).document;
     expect(data).toMatchObject({ fuelItem: '100000', mapFuel: '200000', state: 'failed' });

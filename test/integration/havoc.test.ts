@@ -14,10 +14,10 @@ beforeAll(async () => {
 afterAll(() => fleet?.remove(), msMax);
 
 test(
-  'one of four killed, again and again, and all four at once in the middle of a job',
+  'one of four killed, twice, and all four at once in the middle of a job',
   async () => {
-    const report = await wreakHavoc(fleet, { seed: 7, rounds: 3, victims: 1, everyMs: 400 });
-    expect(report.kills).toBe(3);
+    const report = await wreakHavoc(fleet, { seed: 7, rounds: 2, victims: 1, everyMs: 400 });
+    expect(report.kills).toBe(2);
     expect(report.acknowledged.size).toBeGreaterThan(3);
     const ends = await endsOf(fleet, report, 120_000);
     expect([...ends.keys()]).toEqual(['settled JOB_SETTLED']);

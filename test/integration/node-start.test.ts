@@ -10,7 +10,6 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { genesisNew } from '../../node/cli/commands/genesis-new.ts';
 import { nodeInit } from '../../node/cli/commands/node-init.ts';
 import {
-  anwansi,
   documentOf,
   type Ended,
   newPlace,
@@ -94,10 +93,11 @@ const kill = async (node: NodeProcess, signal: NodeJS.Signals): Promise<Ended> =
 };
 
 /** Runs a command in this process: quicker, where its being a process is of no matter. */
-async function here(words: string[]): Promise<void> {
+async function here(words: string[]) {
   const { directory } = place;
-  const { exitCode, err } = await runWords([nodeInit, genesisNew], words, { directory });
+  const { exitCode, err, document } = await runWords([nodeInit, genesisNew], words, { directory });
   expect([exitCode, err]).toEqual([0, expect.not.stringContaining('error ')]);
+  return document;
 }
 
 const otherNetwork = /^it belongs to another network/;
@@ -109,8 +109,7 @@ let join0 = '';
 let address0 = '';
 
 beforeAll(async () => {
-  expect((await anwansi(['node', 'init', '--data-dir', 'n0'], { place })).exitCode).toBe(0);
-  for (const name of directories.slice(1)) await here(['node', 'init', '--data-dir', name]);
+  for (const name of directories) await here(['node', 'init', '--data-dir', name]);
   // Quick slots: what is waited for here is blocks.
   writeFileSync(
     join(place.directory, 'quick.toml'),
@@ -118,7 +117,7 @@ beforeAll(async () => {
   );
   const words = ['genesis', 'new', '--validator', ...validators, '--parameters', 'quick.toml'];
   words.push('--json');
-  network = documentOf(await anwansi(words, { place })).data.network;
+  network = (await here(words)).data.network;
 });
 
 test('four nodes that know one address make blocks final; the join line is a command', async () => {

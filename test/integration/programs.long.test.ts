@@ -1,4 +1,5 @@
-// Goal: an input far larger than the memory that is allowed is counted exactly, in bounded memory.
+// Goal: an input far larger than the memory that is allowed is counted exactly, in bounded memory;
+// primes below 10^8 are counted exactly.
 // Method: 200 MB through the real command line; the process tells its own high-water mark.
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,6 +29,18 @@ test('words of 200 MB, below 800 MB of memory', async () => {
     const found = renderedWords(readFileSync(file('words.json'), 'utf8'));
     expect(found).toEqual(await countWords(file('text')));
     expect(megabytes).toBeLessThan(residentMegabytesMax);
+  } finally {
+    place.remove();
+  }
+});
+
+test('primes below 10^8 are 5761455', async () => {
+  const place = newPlace();
+  try {
+    const words = ['run', 'primes', '--params', '{"from":0,"to":100000000}'];
+    const { exitCode, err, out } = await anwansi(words, { place });
+    expect(exitCode, err).toBe(0);
+    expect(new TextDecoder().decode(out)).toBe('5761455');
   } finally {
     place.remove();
   }

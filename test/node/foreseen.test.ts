@@ -37,9 +37,10 @@ const nothing: Measured = {
   unrun: null,
 };
 
+const unseen = { lines: null, memoryBytes: 0 };
 function item(index: number, failure: FailureClass | null, fuel = had): MeasuredItem {
   const place = { start: 7, bytes: 100, head: bytes('a line\u0007') };
-  return { index, bytes: 100, class: failure, said: 'it broke', place, fuel, ms: 1 };
+  return { index, bytes: 100, class: failure, said: 'it broke', place, ...unseen, fuel, ms: 1 };
 }
 
 describe('what is foreseen', () => {
@@ -100,7 +101,7 @@ describe('what is foreseen', () => {
       'Nothing was submitted',
       'Every item that was tried (2) failed',
       'programs/README.md tells what mean takes',
-      `anwansi program bench mean --input '/a file' --params '{"colum":1}'`,
+      `anwansi program bench mean --item 2 --input '/a file' --params '{"colum":1}'`,
       '--unchecked',
       'More: anwansi explain ITEM_FAILED',
     ])
@@ -189,6 +190,8 @@ describe('names of functions', () => {
       ' in shared/fail, called by function 4, called by source/map',
     );
     expect(trapPlace('RuntimeError: unreachable\n    at file.js:1:2', nameOf)).toBe('');
+    const started = functionNames(program({}, [inner], { raw: [named([[4, '~start']])] }));
+    expect(started(4)).toBe('the start function (initial values of globals)');
   });
 
   test('are bounded, and never an exception, whatever the module says', () => {
@@ -300,10 +303,16 @@ describe('whoever asks', () => {
     ['a combine', eight({ anw_combine: op.unreachable }), 'COMBINE_FAILED', 'Look at the combine'],
   ] as const;
 
+  const asking = [
+    ['quote'],
+    ['program', 'bench'],
+    ['program', 'check', '--seed', '1', '--runs', '40'],
+  ];
+
   test.each(failing)('of %s that fails is told so first, and the exit is 8', async (...row) => {
     const [what, module, code, says] = row;
     const name = file(what.replace(' ', '-'), module);
-    for (const words of [['quote'], ['program', 'bench'], ['program', 'check', '--seed', '1']]) {
+    for (const words of asking) {
       const line = [...words, name, '--input', 'numbers'];
       const told = await ask(...line);
       expect(told.exitCode, told.err).toBe(8);
@@ -311,6 +320,8 @@ describe('whoever asks', () => {
       expect(first).toMatch(/^(fails|FAIL) .*failed here: trap \(anw_\w+ trapped: unreachable in /);
       expect(told.out).toContain(says);
       if (words.includes('check')) expect(told.out).toContain(`FAILED: ${code}`);
+      // The document of each command is looked at for one of the two.
+      if (words.includes('check') !== (code === 'COMBINE_FAILED')) continue;
       const { data, success } = (await ask(...line, '--json')).document;
       expect(success).toBe(false);
       const [failure] = (data.job ?? data).failures;
@@ -320,7 +331,7 @@ describe('whoever asks', () => {
 
   test('of a sound program is told nothing of the kind, and the exit is 0', async () => {
     const name = file('sum', eightByteProgram('sum'));
-    for (const words of [['quote'], ['program', 'bench'], ['program', 'check', '--seed', '1']]) {
+    for (const words of asking) {
       const told = await ask(...words, name, '--input', 'numbers');
       expect(told.exitCode, told.err + told.out).toBe(0);
       expect(told.out).not.toMatch(/fail/i);
@@ -358,7 +369,9 @@ describe('whoever asks', () => {
       join(place.directory, 'rising'),
       Uint8Array.from({ length: 64 }, (_, at) => at),
     );
-    const told = await ask('program', 'check', name, '--input', 'rising', '--seed', '1');
+    const told = await ask(
+      ...['program', 'check', name, '--input', 'rising', '--seed', '1', '--runs', '100'],
+    );
     expect([4, 8]).toContain(told.exitCode);
     expect(told.out).toMatch(/Combine fails on one way|Look at the combine/);
     expect(told.out).not.toContain('Let both sides count alike');

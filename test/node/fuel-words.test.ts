@@ -6,8 +6,9 @@ import type { Measured } from '../../node/client/measure.ts';
 import type { Job } from '../../protocol/job/job.ts';
 import { fuelCallMax, fuelFoldMax } from '../../protocol/params.ts';
 
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const had = 2n ** 33n;
-const said = { class: null, said: null, place: null };
+const said = { class: null, said: null, place: null, lines: null, memoryBytes: 0 };
 const measured = (fuels: readonly bigint[]): Measured => ({
   limits: { item: had, combine: had, fold: had, render: had },
   items: fuels.map((fuel, index) => ({ ...said, index, bytes: null, fuel, ms: 1 })),
@@ -16,13 +17,15 @@ const measured = (fuels: readonly bigint[]): Measured => ({
 
 describe('words', () => {
   const limits = { fuelItem: 2n ** 20n, fuelCombine: 2n ** 34n, fuelFold: 2n ** 38n };
-  const job = { ...limits, fuelRender: 2n ** 34n } as Job;
+  const input = { kind: 'list', root: new Uint8Array(32), items: 20 } as never;
+  const given = { input, parameters: bytes('{"top":3}') };
+  const job = { ...limits, ...given, fuelRender: 2n ** 34n } as unknown as Job;
   const failure = { class: 'out-of-fuel', subtask: 2, item: 7 } as const;
 
   test('name the item, the limit, what was measured, and the option that raises it', () => {
     const told = failureWords(failure, job, measured([70_000n, 90_000n]));
     expect(told.message).toBe(
-      'the job failed: out-of-fuel in item 7 of subtask 2: it used up its limit of 1.04M units ' +
+      'the job failed: out-of-fuel in item 7 of the job, counted from 0, in subtask 2: it used up its limit of 1.04M units ' +
         'of fuel; of 2 measured before, item 1 used the most, 90k',
     );
     expect(told.hint).toContain('--fuel 16.7M');
@@ -37,6 +40,33 @@ describe('words', () => {
     const dear = { ...spent, step: 'render', limit: job.fuelRender } as const;
     expect(unrenderableWords(dear, job).hint).toContain('--fuel-render 68.7G');
     expect(unrenderableWords({ ...dear, class: 'trap' }, job).hint).not.toContain('--fuel');
+  });
+
+  test('end with a whole command that looks at what failed, as the job was named', () => {
+    const named = { program: 'my prog', input: '/a file', params: '{"a":1}' };
+    const closer = (terms: Job, as: typeof named | null, what: object = { class: 'trap' }) =>
+      failureWords({ ...failure, ...what }, terms, null, as)
+        .hint.split('\n')
+        .find((line) => line.startsWith('Look closer'));
+    const options = `--input '/a file' --params '{"a":1}'`;
+    for (const kind of ['trap', 'bad-value', 'out-of-fuel', 'too-deep'])
+      expect(closer(job, named, { class: kind })).toBe(
+        `Look closer, without a network: anwansi program bench 'my prog' --item 7 ${options}`,
+      );
+    const combined = { class: 'combine-failed', item: null };
+    expect(closer(job, named, combined)).toBe(
+      `Look closer, without a network: anwansi program check 'my prog' ${options}`,
+    );
+    // Of a job of which only its terms are known, these are told; a stranger's only if harmless.
+    const mine = closer(job, null)!;
+    expect(mine).toContain('with what was submitted in place of the capitals: ');
+    expect(mine).toContain(`bench PROGRAM --item 7 --input INPUT --params '{"top":3}'`);
+    const made = { ...job, input: { kind: 'generated', items: 20 }, parameters: bytes('') } as Job;
+    expect(closer(made, null)).toMatch(/bench PROGRAM --item 7$/);
+    for (const evil of ['"\u001b[31m"', '"\u202e"', '1\n', ' '.repeat(201)])
+      expect(closer({ ...job, parameters: bytes(evil) } as Job, null)).toMatch(
+        /--params PARAMETERS$/,
+      );
   });
 
   test('tell a combine that ran out of its own limit from a fold, and raise only what can be', () => {

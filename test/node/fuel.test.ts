@@ -46,7 +46,7 @@ const nothing: Measured = {
   unrun: null,
 };
 
-const unfailed = { class: null, said: null, place: null };
+const unfailed = { class: null, said: null, place: null, lines: null, memoryBytes: 0 };
 function measured(fuels: readonly bigint[], rest: Partial<Measured> = {}): Measured {
   const items = fuels.map((fuel, index) => ({ ...unfailed, index, bytes: null, fuel, ms: 1 }));
   return { ...nothing, items, ...rest };
@@ -100,7 +100,7 @@ describe('the rule', () => {
 
   test('what failed, or was not run, is given what it was measured with', () => {
     const failing: MeasuredItem = {
-      ...{ index: 1, bytes: null, class: 'out-of-fuel', said: null, place: null, fuel: all, ms: 1 },
+      ...{ ...unfailed, index: 1, bytes: null, class: 'out-of-fuel', fuel: all, ms: 1 },
     };
     const soon: MeasuredItem = { ...failing, class: 'trap', fuel: itemFuelMin };
     const some = measured([5n]);

@@ -69,7 +69,14 @@ describe('test', () => {
     });
     const { document } = await run('test', 'fixed', '--json');
     expect(document.data.tests).toEqual([
-      { name: 'a', state: 'passed', fault: null, tried: [{ items: 1, orders: 1, smaller: false }] },
+      {
+        name: 'a',
+        state: 'passed',
+        fault: null,
+        expected: null,
+        found: null,
+        tried: [{ items: 1, orders: 1, smaller: false }],
+      },
     ]);
   });
 

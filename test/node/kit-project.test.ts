@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { hasClang, missingOfC } from '../../node/kit/build.ts';
+import { hasClang } from '../../node/kit/build.ts';
 import { openKit } from '../support/kit-project.ts';
 
 const { directory, project, remove, run } = openKit();
@@ -207,25 +207,6 @@ describe('build', () => {
     }
   });
 
-  test('names each tool of C that is missing, and only that', () => {
-    const tools = join(directory, 'tools');
-    mkdirSync(tools);
-    const said = () => missingOfC(tools)?.message ?? null;
-    expect(said()).toMatch(
-      /clang \(the compiler of C\) and \S*wasm-ld \(the linker.*install clang and lld /,
-    );
-    writeFileSync(join(tools, 'clang'), '');
-    expect(said()).toMatch(
-      /^\S*\/wasm-ld \(the linker that clang calls\) is not there: install lld /,
-    );
-    expect(said()).not.toContain('tools/clang');
-    writeFileSync(join(tools, 'wasm-ld'), '');
-    expect(said()).toBeNull();
-    rmSync(join(tools, 'clang'));
-    expect(said()).toMatch(/^\S*\/clang \(the compiler of C\) is not there: install clang /);
-    expect(said()).not.toContain('wasm-ld');
-  });
-
   test('of a folder that is none tells what is wrong', async () => {
     mkdirSync(join(directory, 'empty'));
     expect((await run('build', 'empty')).err).toContain('it has no program.json');
@@ -238,7 +219,7 @@ describe('build', () => {
     project('none', null, { 'program.json': '{' });
     expect((await run('build', 'none')).err).toContain('program.json is not JSON');
     expect((await run('build', 'nonee')).err).toContain('it is not there; did you mean none?');
-    expect((await run('build', 'none/program.json')).err).toContain('name the folder');
+    expect((await run('build', 'none/program.json')).err).toContain('name that folder');
     project('sourceless', null, {});
     expect((await run('build', 'sourceless')).err).toContain('source/ has to hold program.ts');
   });

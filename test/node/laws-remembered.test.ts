@@ -96,6 +96,17 @@ describe('what is remembered', () => {
     expect(await remembered.read(narrow.cid, none)).toBeNull();
   });
 
+  test('is an example for good, whatever another check passes over', async () => {
+    const [sum, first] = [await check('sum'), await check('first')];
+    const refuted = lawBlob({ ...first.report, program: sum.cid });
+    const remembered = rememberedIn(folder());
+    await remembered.write(sum.cid, none, sum.blob);
+    await remembered.write(sum.cid, none, refuted);
+    expect((await remembered.read(sum.cid, none))?.verdict).toBe('refuted');
+    await remembered.write(sum.cid, none, sum.blob);
+    expect((await remembered.read(sum.cid, none))?.verdict).toBe('refuted');
+  });
+
   test('is bounded, and a folder that cannot be is no error', async () => {
     const { cid, blob } = await check('sum');
     const place = folder();

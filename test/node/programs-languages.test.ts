@@ -114,9 +114,9 @@ describe('mean', () => {
         const both = alike(pair, (program) => program.combine(a!, b!));
         expect(alike(pair, (program) => program.render(given, both as Uint8Array))).toContain('{');
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     );
-    expect(Math.min(seen.values, seen.refused)).toBeGreaterThan(20);
+    expect(Math.min(seen.values, seen.refused)).toBeGreaterThan(10);
   });
 
   test('samples are the same bytes, and so is what they and damaged ones come to', () => {
@@ -244,7 +244,7 @@ describe('the library of AssemblyScript', () => {
         for (const part of ['value', 'mapFuel', 'hashes'] as const)
           expect(shuffled[part], part).toEqual(straight[part]);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
     const long = Array.from({ length: 30_000 }, (_, at) => `word${(at * at) % 4_999}\n`).join('');
     const whole = evaluate(program, [long], leftPlan(1));
@@ -279,9 +279,9 @@ test('programs that differ are told apart', () => {
   expect(other).toThrow();
 });
 
-describe.each(Object.keys(twins) as (keyof typeof twins)[])('%s', (name) => {
-  test('is built from its source, byte for byte', async (context) => {
-    if (twins[name].language === 'c' && !hasClang()) context.skip('clang is missing');
-    expect(Buffer.compare(await buildProgram(name), openProgram(programPath(name)).bytes)).toBe(0);
-  });
+test('the twin in C is built from its source, byte for byte', async (context) => {
+  // That in AssemblyScript is in programs-built.long.test.ts.
+  if (!hasClang()) context.skip('clang is missing');
+  const { bytes: committed } = openProgram(programPath('mean-c'));
+  expect(Buffer.compare(await buildProgram('mean-c'), committed)).toBe(0);
 });

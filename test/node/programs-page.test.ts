@@ -24,11 +24,16 @@ const options = /^npx asc (.*)$/m.exec(page)![1]!.split(' ');
 const directory = mkdtempSync(join(tmpdir(), 'anwansi-page-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
+const compiled = new Map<string, Uint8Array>();
 function compile(text: string): Uint8Array {
+  const known = compiled.get(text);
+  if (known !== undefined) return known;
   writeFileSync(join(directory, 'lines.ts'), text);
   const root = dirname(createRequire(import.meta.url).resolve('assemblyscript/package.json'));
   execFileSync(process.execPath, [join(root, 'bin/asc.js'), ...options], { cwd: directory });
-  return readFileSync(join(directory, 'lines.wasm'));
+  const module = readFileSync(join(directory, 'lines.wasm'));
+  compiled.set(text, module);
+  return module;
 }
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -337,7 +337,7 @@ describe('in real children', () => {
       executor.runSubtask({ programPath: programPath(name), parameters, items, plan, fuel }, never);
     const first = await run(left(items.length));
     if (first.kind !== 'done' || first.value === null) throw new Error(JSON.stringify(first));
-    const seeds = Array.from({ length: 30 }, (_, seed) => seed);
+    const seeds = Array.from({ length: 12 }, (_, seed) => seed);
     const others = await Promise.all(
       seeds.map((seed) => run(shuffledPlan(items.length, seed + 1))),
     );

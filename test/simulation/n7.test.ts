@@ -11,6 +11,7 @@ test.each(casesOf(7, 24))('7 seats, %s', (_title, cases) => {
 });
 
 test('a world is a pure function of its seed', () => {
-  for (const seed of [3, 6, 17]) expect(traceOf(caseOf(seed, 7))).toEqual(traceOf(caseOf(seed, 7)));
-  expect(traceOf(caseOf(23, 7))).not.toEqual(traceOf(caseOf(43, 7)));
+  const trace = traceOf(caseOf(6, 7));
+  expect(traceOf(caseOf(6, 7))).toEqual(trace);
+  expect(traceOf(caseOf(46, 7))).not.toEqual(trace);
 });

@@ -54,7 +54,7 @@ export async function createMachines(
 ): Promise<Machines> {
   const root = await mkdtemp(join(tmpdir(), 'anwansi-machines-'));
   const dev = devGenesis({ seats, nonce: randomBytes(32), timeMs: genesisMs });
-  const parameters = { ...dev.parameters, stepMinMs: 50, heartbeatMs: 200, commitWindowMs: 2_000 };
+  const parameters = { ...dev.parameters, stepMinMs: 50, heartbeatMs: 500, commitWindowMs: 2_000 };
   const genesis = { ...dev, parameters };
   const directoryOf = (seat: number): string => join(root, `node-${seat}`);
   const readable = genesis.seats.map((_, seat) => blobDirectoryOf(directoryOf(seat)));

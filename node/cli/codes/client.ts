@@ -16,6 +16,12 @@ export const clientCodes = [
       'Try again; `anwansi node doctor` says what it lacks.',
     ],
     [
+      'NODE_SILENT',
+      'Something listens where a node of this machine does, and gives no answer.',
+      'A node has much to do, hangs or just starts; or another program has the port.',
+      'Wait and run it again, name it with --api URL, or do without: --api embedded.',
+    ],
+    [
       'CLIENT_BROKEN_OFF',
       'A node broke off in the middle of an answer.',
       'It stopped, or the connection was cut.',

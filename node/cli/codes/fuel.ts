@@ -39,7 +39,7 @@ export const fuelCodes = [
       'ITEM_FAILED',
       'An item failed when it was tried on this machine: nothing was submitted, nothing is paid.',
       'The parameters are not what the program takes, the input is not of its kind, or it is wrong.',
-      'Look at the item with `anwansi program bench`; `anwansi run --unchecked` submits regardless.',
+      'Look at the item with `anwansi program bench PROGRAM --item N`; `anwansi run --unchecked` submits regardless.',
     ],
     [
       'COMBINE_FAILED',

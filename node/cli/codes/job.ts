@@ -35,7 +35,7 @@ export const jobCodes = [
       'JOB_ITEM_FAILED',
       'The job failed: its program failed on an item or a combine, and the seats agree on that.',
       'The program trapped, returned a value that is none, or used up its fuel or its depth.',
-      'The message names the lowest failing item: try it with `anwansi program bench`.',
+      'The message names the lowest failing item: look at it with `anwansi program bench PROGRAM --item N`.',
     ],
     [
       'LANE_CONTRADICTION',

@@ -114,8 +114,8 @@ export const programCodes = [
     [
       'COUNT_FAILED',
       'The program failed when it was to make items of its parameters.',
-      'It trapped, or ran too long or took too much memory for it.',
-      'Correct its anw_count; parameters that make no sense it should refuse.',
+      'It refused them, trapped, or ran too long or took too much memory for it.',
+      'Give it parameters that it takes (--params JSON), and if they are right, correct its anw_count.',
     ],
   ]),
   ...entries(3, [
@@ -140,16 +140,22 @@ export const programCodes = [
       'Write a path for the folder, as ./NAME, or go to another directory for the other one.',
     ],
     [
+      'PROGRAM_IS_SOURCE',
+      'A file or a folder of a program’s sources stands where a program should.',
+      'A program is a module, or the whole folder that has a program.json.',
+      'Name that folder, once it is built: `anwansi program build FOLDER`.',
+    ],
+    [
       'PARAMETERS_NOT_JSON',
       'The parameters are not JSON.',
       'A quote or brace is missing, or the shell took some away.',
-      'Put the whole of --params into single quotes.',
+      'Write names in double quotes, and the whole of --params in single ones, so that the shell leaves both: \'{"top":3}\'.',
     ],
     [
       'PARAMETERS_REFUSED',
       'The program refused its parameters.',
       'They are JSON, and not what it expects: a name, a type or a range.',
-      'Check --params; docs/programs.md says what the programs that come along expect.',
+      'Check --params: of programs that come along, docs/programs.md says what they expect; of another, its author.',
     ],
     [
       'PARAMETERS_TOO_LONG',
@@ -198,6 +204,12 @@ export const programCodes = [
       'The program makes no items, or more than a job may have.',
       'A job has 1 to 1,048,576 items.',
       'Choose parameters that make fewer, larger items.',
+    ],
+    [
+      'ITEM_OUT_OF_RANGE',
+      'The job has no item of that number.',
+      'Items are counted from 0, and another input or other parameters make another number of them.',
+      'Give the input and the parameters of the job, and a number that the message names.',
     ],
   ]),
   ...entries(1, [
@@ -310,7 +322,7 @@ export const programCodes = [
     [
       'PROGRAM_TOOL_MISSING',
       'A compiler is missing on this machine.',
-      'AssemblyScript comes by npm, C needs clang and lld.',
+      'AssemblyScript comes by npm; C needs clang, of CC, PATH or /usr/bin, and lld.',
       'Install what the message names; to run programs, neither is needed.',
     ],
   ]),

@@ -37,7 +37,7 @@ export const jobResult = defineCommand({
       const result = resultOf(audited);
       const out = values.out ?? null;
       if (out !== null) await writeTarget(out, result);
-      const { resultDocument } = await import('../run-words.ts');
+      const { resultDocument } = await import('../result-words.ts');
       const fuel = receiptBill(audited.audit);
       output.result(
         { job: id, result: resultDocument(result, out), fuel, verdict: 'verified' },

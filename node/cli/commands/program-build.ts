@@ -11,9 +11,10 @@ export const programBuild = defineCommand({
       'anwansi program build my-sum',
       'Writes my-sum/my-sum.wasm; when it fails, no module is left that looks new.',
     ],
+    ['anwansi program build my-sum -v', 'Also tells which compiler was used, and its version.'],
   ],
   arguments: { folder: { kind: 'path', describe: 'A folder that `program new` began.' } },
-  run: async ({ output, signal }, { folder }) => {
+  run: async ({ environment, output, signal }, { folder }) => {
     const { buildProgram } = await import('../../kit/build.ts');
     const { KitError } = await import('../../kit/error.ts');
     const { openProject } = await import('../../kit/project.ts');
@@ -26,7 +27,8 @@ export const programBuild = defineCommand({
     const { recipe, target } = project;
     // Before the compiler reads them: what is changed meanwhile is not in the module.
     const sources = await sourcesHash(project);
-    const bytes = await buildProgram(recipe, signal).catch(async (error: unknown) => {
+    const options = { environment, signal, tell: output.detail };
+    const bytes = await buildProgram(recipe, options).catch(async (error: unknown) => {
       const isToolless = error instanceof KitError && error.code === 'PROGRAM_TOOL_MISSING';
       const aside = signal.aborted || isToolless ? null : await setAside(project).catch(() => '');
       if (aside === '') output.warn(`${target} is of an earlier build, and cannot be renamed`);

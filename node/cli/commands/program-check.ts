@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Foreseen, foreseenCode, foreseenSentence } from '../../client/foreseen.ts';
 import type { Program } from '../../client/program.ts';
+import { checkProgress } from '../check-progress.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes, usageError } from '../error.ts';
 import {
@@ -54,17 +55,20 @@ export const programCheck = defineCommand({
     const { openItems } = await import('../../kit/items.ts');
     const { estimateItems, sizedItems } = await import('../../kit/estimate.ts');
     const { checkLaws } = await import('../../laws/check.ts');
+    const { rememberCheck } = await import('../law-gate.ts');
     const { seedLengthMax } = await import('../../laws/report.ts');
-    const { combinesNothing, renderValues, reportDocument, reportLines } = await import(
-      '../../laws/words.ts'
-    );
+    const { combinesNothing, refusedText, renderValues, reportDocument, reportLines } =
+      await import('../../laws/words.ts');
     const seed = given ?? randomBytes(4).toString('hex');
     if (seed.length > seedLengthMax || !seed.isWellFormed())
       throw usageError(`a seed has at most ${seedLengthMax} letters`, 'Choose a shorter one.');
     if (file !== undefined) await checkTarget(file);
     const ground = await openGround(context, program, params ?? '');
     const items = await openItems(ground, input ?? null);
-    const check = await checkLaws(ground, items, { runs, seed, warns: true });
+    const progress = checkProgress(context.output, runs);
+    const { trying, broke } = progress;
+    const options = { runs, seed, warns: true, trying, broke };
+    const check = await checkLaws(ground, items, options).finally(progress.end);
     context.signal.throwIfAborted();
     const shown = await renderValues(ground, check);
     const job = { program, input, params };
@@ -75,13 +79,20 @@ export const programCheck = defineCommand({
     const estimate =
       taken.kind === 'none'
         ? null
-        : await estimateItems(ground, { ...sizedItems(items), only: taken.places });
+        : await estimateItems(ground, { ...sizedItems(items, input ?? null), only: taken.places });
     const failures = estimate === null ? [] : foreseenOf(estimate);
     const barren = failures.length === 0 && combinesNothing(check.report);
+    if (failures.length === 0 && !barren) await rememberCheck(check, ground.parameters, context);
     if (file !== undefined && check.blob === null)
       context.output.warn('no report was written: this machine could not run something');
     else if (file !== undefined) await writeTarget(file, check.blob!.bytes);
+    const { verdict, pool } = check.report;
+    const valueless = verdict === 'untested' && Object.values(pool).every((count) => count === 0);
+    const { refused } = check;
     const lines = [
+      ...(valueless && refused !== null && failures.length === 0
+        ? valuelessLines(refusedText(refused), job)
+        : []),
       ...failedLines(failures, job, ground.program),
       ...reportLines(check, shown, again, failures.length > 0),
       ...failures.slice(0, 1).map((one) => `FAILED: ${foreseenCode(one)}, the first line says why`),
@@ -90,11 +101,23 @@ export const programCheck = defineCommand({
     const document = reportDocument(check, shown, again);
     const data = { ...document, failures: failures.map(foreseenDocument) };
     context.output.result(data, lines.join('\n'));
-    if (check.report.verdict === 'refuted') return exitCodes.refuted;
+    if (verdict === 'refuted') return exitCodes.refuted;
     if (failures.length > 0 || barren) return exitCodes.jobFailed;
-    return check.report.verdict === 'untested' ? exitCodes.inconclusive : exitCodes.done;
+    return verdict === 'untested' ? exitCodes.inconclusive : exitCodes.done;
   },
 });
+
+/** That no item gave a value, and what may be missing. */
+function valuelessLines(refused: string, { input, params }: NamedJob): readonly string[] {
+  const missing = [
+    ...(params === undefined ? ['parameters: --params JSON'] : []),
+    ...(input === undefined ? ['an input of the kind that it works on: --input FILE'] : []),
+  ];
+  return [
+    `none  no item that was tried gave a value; the first: ${refused}`,
+    ...(missing.length === 0 ? [] : [`      Give it what it takes; ${missing.join('; ')}.`]),
+  ];
+}
 
 /** That the program fails on what it was given, and what to look at. */
 function failedLines(

@@ -15,7 +15,6 @@ import type { Embedded } from '../../embedded.ts';
 import { faultNames } from '../../faults.ts';
 import { type Command, type Context, defineCommand } from '../command.ts';
 import {
-  findNode,
   type NodeValues,
   nodeOptions,
   openClient,
@@ -25,6 +24,7 @@ import {
   usualApi,
 } from '../connect.ts';
 import { exitCodes, usageError } from '../error.ts';
+import { findNode } from '../find-node.ts';
 import { type FuelValues, fuelOptions, fuelWish } from '../fuel-options.ts';
 import { attachLine, leaving } from '../job-words.ts';
 import { programArgument } from '../program-argument.ts';
@@ -148,6 +148,9 @@ export function runOn(start: Start, find: Find = async () => null): Command {
       program: { kind: 'text', describe: programArgument },
     },
     options,
+    misnamed: {
+      '--seats': 'An embedded network has as many validators as --nodes N says.',
+    },
     run: async (context, values) => {
       const faults = checkFaults(values);
       const client = await chosenNode(values, find, context);
@@ -270,14 +273,14 @@ async function runEmbedded(
 ): Promise<number> {
   // Loaded when it is needed: help and explanations come at once.
   const { runJob } = await import('../run-job.ts');
-  const { passLaws } = await import('../law-gate.ts');
+  const { passLaws, unlookedLine } = await import('../law-gate.ts');
   const { nodes: seats, faulty, fault, seed = null } = values;
   const wish = await wishOf(values, seats, context);
   const started = Date.now();
   const looking = values.unchecked;
   const network = await start({ seats, faulty, fault, seed, looking }, context);
   const networkMs = Date.now() - started;
-  const doubts = values.unchecked ? [] : await passLaws(wish, network, values, context);
+  const doubts = values.unchecked ? [unlookedLine] : await passLaws(wish, network, values, context);
   const tell = (): void => doubts.forEach(context.output.note);
   const job = await runJob(wish, network, context, tell).catch(refusing(wish, values, context));
   const { name } = wish.program;
@@ -290,7 +293,7 @@ async function runRemote(
   context: Context,
 ): Promise<number> {
   const { finishJob, submitJob } = await import('../run-job.ts');
-  const { passLaws } = await import('../law-gate.ts');
+  const { passLaws, unlookedLine } = await import('../law-gate.ts');
   const { remoteGround, trustWord } = await import('../remote-job.ts');
   const { output } = context;
   try {
@@ -301,7 +304,9 @@ async function runRemote(
     const patient = await openClient({ ...values, api: url }, context, retriesOf.upload);
     const ground = await remoteGround(patient, values, context);
     const networkMs = Date.now() - started;
-    const doubts = values.unchecked ? [] : await passLaws(wish, ground, values, context);
+    const doubts = values.unchecked
+      ? [unlookedLine]
+      : await passLaws(wish, ground, values, context);
     const leave = leaving(url, context);
     const submitted = await submitJob(wish, ground, context, (id) => {
       doubts.forEach(output.note);
@@ -360,7 +365,7 @@ async function keepAndTell(
     values.receipt ?? context.resolvePath(`${name}-${shortId(job.prepared.id)}.receipt`);
   await writeTarget(receiptFile, job.receipt);
   const outFile = values.out ?? null;
-  return tellRun(job, { networkMs, trust, receiptFile, outFile }, context);
+  return tellRun(job, { networkMs, trust, receiptFile, outFile, named: values }, context);
 }
 
 function adversaryWord(

@@ -22,7 +22,9 @@ import { nativeSuite } from '../../crypto.ts';
 import { createExecutor } from '../../executor/pool.ts';
 import { type Context, defineCommand } from '../command.ts';
 import { CliError, exitCodes, usageError } from '../error.ts';
+import { provedResult, resultLines } from '../result-words.ts';
 import { stateDocument, stateVerdictLines } from '../state-verdict.ts';
+import { checkTarget, writeTarget } from '../target.ts';
 
 export const verify = defineCommand({
   name: 'verify',
@@ -37,6 +39,10 @@ export const verify = defineCommand({
     [
       'anwansi verify words.receipt --trust dev --reexecute 3 --input book.txt',
       'Run three subtasks again, picked by chance of your own.',
+    ],
+    [
+      'anwansi verify words.receipt --trust dev --out words.txt',
+      'The result that it proves, in a file.',
     ],
     ['anwansi verify account.proof --trust trust.json', 'What the state held under a key.'],
   ],
@@ -57,9 +63,11 @@ export const verify = defineCommand({
       max: 65_536,
     },
     input: { kind: 'path', placeholder: 'FILE', describe: 'The input, for --reexecute.' },
+    out: { kind: 'path', placeholder: 'FILE', describe: 'Where a verified result goes.' },
   },
-  run: async (context, { file, trust, reexecute: count, input }) => {
+  run: async (context, { file, trust, reexecute: count, input, out = null }) => {
     const { output } = context;
+    if (out !== null) await checkTarget(out);
     const bytes = await readProof(file);
     const again = { count: count ?? 0, inputPath: input ?? null };
     if (proofKindOf(bytes) === 'state-proof') {
@@ -68,6 +76,8 @@ export const verify = defineCommand({
           `${file} is a state proof: there is nothing to run again`,
           'Leave out --reexecute and --input; they are for receipts.',
         );
+      if (out !== null)
+        throw usageError(`${file} is a state proof: it has no result`, 'Leave out --out.');
       const audit = auditStateProof(bytes, await readTrust(trust ?? null, context), {
         suite: nativeSuite,
       });
@@ -76,10 +86,14 @@ export const verify = defineCommand({
       return exitCodeOf(audit);
     }
     const { audit, conclusion } = await verifyReceipt(file, bytes, trust ?? null, context, again);
+    const { result } = conclusion;
+    if (out !== null && result !== null) await writeTarget(out, result);
+    if (out !== null && result === null) output.warn(`${out} was not written: there is no result`);
     const lines = conclusion.findings.map((finding) => findingLine(finding));
+    if (result !== null) lines.push(...resultLines(result, out));
     if (audit.assurance !== null) lines.push(`      ${assuranceSentence(audit.assurance)}`);
     lines.push(verdictLine(conclusion, audit));
-    output.result(document(audit, conclusion), lines.join('\n'));
+    output.result(document(audit, conclusion, out), lines.join('\n'));
     return exitCodeOf(conclusion);
   },
 });
@@ -124,12 +138,21 @@ async function verifyReceipt(
   });
   if (audit.work === null && audit.reexecution === null)
     return { audit, conclusion: concludeAudit(audit, noWork) };
+  tellCount(audit, again, context);
   const executor = await createExecutor({ readable: [scratch], children: 1 });
   context.onExit(() => executor.close());
   const { signal } = context;
   const fold = await foldWork(audit, { executor, scratch, signal });
   const reexecution = await reexecute.run(audit, sources, { executor, scratch, signal });
   return { audit, conclusion: concludeAudit(audit, { fold, reexecution }) };
+}
+
+/** That a job has fewer subtasks than were asked for. */
+function tellCount({ job, reexecution }: Audit, { count }: Again, { output }: Context): void {
+  const subtasks = job?.subtasks ?? count;
+  if (count <= subtasks || (reexecution?.value ?? null) === null) return;
+  const all = subtasks === 1 ? 'one subtask: it' : `${subtasks} subtasks: each of them`;
+  output.warn(`the job has ${all} is run again, though --reexecute asks for ${count}`);
 }
 
 const noWork: AuditOutcome = {
@@ -204,7 +227,11 @@ function exitCodeOf({ verdict }: Pick<Conclusion, 'verdict'>): number {
   }[verdict];
 }
 
-function document(audit: Audit, { verdict, code, findings, failure, result }: Conclusion) {
+function document(
+  audit: Audit,
+  { verdict, code, findings, failure, result }: Conclusion,
+  out: string | null,
+) {
   return {
     kind: 'receipt',
     verdict,
@@ -213,6 +240,6 @@ function document(audit: Audit, { verdict, code, findings, failure, result }: Co
     findings,
     failure,
     assurance: audit.assurance === null ? null : assuranceSentence(audit.assurance),
-    result: result === null ? null : { bytes: result.length },
+    result: result === null ? null : provedResult(result, out),
   };
 }

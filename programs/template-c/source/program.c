@@ -18,9 +18,11 @@ static u64 value_result(Value value) {
   return result(bytes, sizeof value);
 }
 
+NAMED static void wrong_value(void) { __builtin_trap(); }
+
 static Value read_value(const u8 *bytes, u32 length) {
   Value value;
-  if (length != sizeof value) __builtin_trap();
+  if (length != sizeof value) wrong_value();
   __builtin_memcpy(&value, bytes, sizeof value);
   return value;
 }
