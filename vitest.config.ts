@@ -18,8 +18,8 @@ export default defineConfig({
           exclude: ['test/**/*.long.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // One more than the cores that we count on: whole networks mostly wait.
-          maxWorkers: 3,
+          // Two more than the cores that we count on: whole networks mostly wait.
+          maxWorkers: 4,
         },
       },
       {

@@ -63,7 +63,7 @@ export const quickBounds: CheckBounds = {
   ...{ items: 3, made: 48, samples: 24, folds: 16, doubled: 4, shrunk: 300 },
   ...{ callFuel: 2n ** 28n, fuel: 2n ** 33n },
 };
-export const quickRunCount = 400;
+export const quickRunCount = 300;
 
 /** What a check came to. */
 export type Check = {

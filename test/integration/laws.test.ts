@@ -23,7 +23,7 @@ const patienceMs = 240_000;
 const place = newPlace();
 const data = join(place.directory, 'data');
 const files = {
-  'float-sum': eightByteProgram('float sum'),
+  averages: eightByteProgram('average'),
   'rare-fault': eightByteProgram('sum but for one'),
 } as const;
 let shared: Embedded;
@@ -34,7 +34,7 @@ beforeAll(async () => {
   shared = await startEmbedded({ seats: 4, nonce, ...common, parameters });
   for (const [name, bytes] of Object.entries(files))
     writeFileSync(join(place.directory, `${name}.wasm`), bytes);
-  // Whole numbers: the sum of these is exact in any order, so that the job itself shows nothing.
+  // Subtasks of one item each: there every seat folds alike, so that the job itself shows nothing.
   writeFileSync(
     join(place.directory, 'numbers'),
     new Uint8Array(Float64Array.of(1, 2, 3, 4).buffer),
@@ -66,43 +66,42 @@ describe('a lawless program', () => {
   test('is refused before it is submitted, each time, with an example', {
     timeout: patienceMs,
   }, async () => {
-    const first = await run('float-sum');
+    const first = await run('averages');
     expect(first.exitCode, first.err).toBe(4);
     const [error] = first.document.errors;
-    expect(error.code).toMatch(/^LAW_(ASSOCIATIVE|COMMUTATIVE)$/);
+    expect(error.code).toBe('LAW_ASSOCIATIVE');
     expect(error.message).toMatch(/ {2}a = .*\n.*\n {2}b = /);
     expect(error.hint).toContain('--unchecked');
     // Remembered: the same seed is told again. Without the memory another one is drawn.
-    const again = await run('float-sum');
+    const again = await run('averages');
     expect(again.document.errors).toEqual(first.document.errors);
     const folder = join(data, 'cache', 'laws');
     const [name] = readdirSync(folder);
-    expect(name).toMatch(new RegExp(`^${formatCid(cidOf('float-sum'))}-[0-9a-f]{16}\\.law$`));
+    expect(name).toMatch(new RegExp(`^${formatCid(cidOf('averages'))}-[0-9a-f]{16}\\.law$`));
     expect(readLawReport(readFileSync(join(folder, name!)))).toMatchObject({ verdict: 'refuted' });
     writeFileSync(join(folder, name!), 'spoiled');
-    const anew = await run('float-sum');
+    const anew = await run('averages');
     expect(anew.exitCode).toBe(4);
-    expect(anew.document.errors[0].message).not.toBe(error.message);
+    expect(anew.document.errors).not.toEqual(first.document.errors);
     expect(await jobCount()).toBe(0);
   });
 
   test(
     'that is submitted all the same is refused by name once its seats have looked at it',
     async () => {
-      const program = cidOf('float-sum');
+      const program = cidOf('averages');
       const met = () =>
-        shared.nodes.filter((node) => wordOf(node, 'float-sum')?.verdict === 'refuted');
+        shared.nodes.filter((node) => wordOf(node, 'averages')?.verdict === 'refuted');
       const ends: number[] = [];
       // A job draws as many as must agree; after some of them every seat has met it.
       while (met().length < shared.nodes.length && ends.length < 12) {
-        ends.push((await run('float-sum', '--unchecked')).exitCode);
-        const drawn = () =>
-          shared.nodes.filter((node) => wordOf(node, 'float-sum') !== null).length;
+        ends.push((await run('averages', '--unchecked')).exitCode);
+        const drawn = () => shared.nodes.filter((node) => wordOf(node, 'averages') !== null).length;
         await expect.poll(drawn, { timeout: 180_000 }).toBeGreaterThanOrEqual(2);
       }
       expect(met()).toHaveLength(shared.nodes.length);
       const before = await jobCount();
-      const { exitCode, document } = await run('float-sum', '--unchecked');
+      const { exitCode, document } = await run('averages', '--unchecked');
       expect(exitCode).toBe(8);
       expect(document.errors).toMatchObject([{ code: 'PROGRAM_LAWLESS' }]);
       expect(document.data).toMatchObject({ state: 'voided', result: null });
@@ -142,12 +141,12 @@ describe('a lawless program', () => {
       const network = await startEmbedded(options);
       try {
         for (let time = 0; time < 2; time++) {
-          const words = ['run', './float-sum.wasm', '--input', 'numbers', '--unchecked', '--json'];
+          const words = ['run', './averages.wasm', '--input', 'numbers', '--unchecked', '--json'];
           const world = { directory: place.directory };
           const { exitCode, err } = await runWords([runOn(async () => network)], words, world);
           expect(exitCode, err).toBe(0);
         }
-        expect(network.nodes.map((node) => wordOf(node, 'float-sum'))).toEqual(
+        expect(network.nodes.map((node) => wordOf(node, 'averages'))).toEqual(
           new Array(4).fill(null),
         );
       } finally {

@@ -1,12 +1,12 @@
 // Goal: 4 replicas agree, end every job, and accept only what the model gives, in any weather,
 // with f of them silent, equivocating, lying or miscounting, or none.
-// Method: 40 seeded worlds in virtual time (thousands under test:long), every invariant checked as
+// Method: 30 seeded worlds in virtual time (thousands under test:long), every invariant checked as
 // things happen (checker.ts).
 // SEED=… runs one alone. Equal seeds give equal worlds.
 import { expect, test } from 'vitest';
 import { caseOf, casesOf, faultsOf, traceOf } from './campaign.ts';
 
-test.each(casesOf(4, 40))('4 seats, %s', (_title, cases) => {
+test.each(casesOf(4, 30))('4 seats, %s', (_title, cases) => {
   expect(faultsOf(cases)).toEqual([]);
 });
 
