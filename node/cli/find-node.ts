@@ -1,6 +1,7 @@
 /** Find a node that runs on this machine; one that is only slow is waited for. */
 import { connect } from 'node:net';
 import type { Client } from '../client/http.ts';
+import { wait } from '../client/wait.ts';
 import type { Context } from './command.ts';
 import { type NodeValues, openClient, readToken, usualApi } from './connect.ts';
 import { CliError, exitCodes } from './error.ts';
@@ -44,7 +45,7 @@ export async function findNode(
         `waiting for it, at most ${patientMs / 1_000} s (--api embedded does without)`,
     );
   while (found.kind === 'silent' && performance.now() < until) {
-    await pause(signal);
+    await wait(pauseMs, signal);
     found = await ask(Math.max(1, Math.ceil(until - performance.now())));
   }
   switch (found.kind) {
@@ -111,18 +112,6 @@ async function listens(url: string): Promise<boolean> {
   } finally {
     socket.destroy();
   }
-}
-
-async function pause(signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, pauseMs);
-    const end = (): void => {
-      clearTimeout(timer);
-      resolve();
-    };
-    signal.addEventListener('abort', end, { once: true });
-  });
-  signal.throwIfAborted();
 }
 
 function silent(url: string, ms: number, reason: string): CliError {
